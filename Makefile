@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# make            both modules for the running kernel (or KDIR=...), and jbdctl
+# make demo       the main job on real input, in a virtual machine
+# make check      all tests; kernel code runs in the virtual machine only
+# make crash      power cuts and mutants, longer than check's sample
+# make bench      figures beside the peers, from the machine that counts instructions
+# make install    modules, jbdctl and manual pages on this host
+
+KVER ?= $(shell uname -r)
+KDIR ?= /lib/modules/$(KVER)/build
+PREFIX ?= /usr
+
+.PHONY: all modules ctl demo check crash bench install clean
+
+all: modules ctl
+
+modules:
+	@test -d $(KDIR) || { echo "No kernel headers at $(KDIR): install linux-headers-$(KVER), or give KDIR=..." >&2; exit 1; }
+	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
+
+ctl:
+	$(MAKE) -C ctl
+
+demo:
+	@tests/demo/demo
+
+check:
+	@tests/check
+
+crash:
+	@tests/crash/all
+
+bench:
+	@tests/bench/run
+
+install: all
+	$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install
+	$(MAKE) -C ctl install PREFIX=$(PREFIX)
+
+clean:
+	-test ! -d $(KDIR) || $(MAKE) -C $(KDIR) M=$(CURDIR) clean
+	$(MAKE) -C ctl clean
+	$(MAKE) -C tests/unit clean

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// The files that jbdctl shares with the kernel: the log's format, its scan, the index.
+//
+// Always true: they are compiled from the same source as in the module, and nothing
+// here repeats what they define. Crashes leave nothing here.
+#ifndef JBDCTL_CORE_H
+#define JBDCTL_CORE_H
+
+#include <cstdint>
+
+extern "C" {
+#include "index.h"
+#include "scan.h"
+}
+
+namespace jbd {
+
+constexpr std::uint64_t sector_size = JFMT_SECTOR;
+
+} // namespace jbd
+
+#endif

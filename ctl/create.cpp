@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// jbdctl create: make a log, and open the volume.
+//
+// Always true: the home is never written, so what is on it stays as it is. The log
+// device is written only after it was found to hold nothing, or by --force.
+// A crash leaves a log without a valid superblock, or an empty log; `jbdctl open` takes it from there.
+#include <fmt/core.h>
+
+#include "format_log.h"
+#include "image.h"
+#include "modules.h"
+#include "signature.h"
+#include "sysfs.h"
+#include "units.h"
+#include "verbs.h"
+#include "verify.h"
+#include "volume.h"
+
+namespace jbd {
+
+namespace {
+
+struct Words {
+	std::string name, home, log, unit, label;
+	std::optional<std::uint64_t> record_kib;
+	TableWords table;
+	bool force = false, dry_run = false, no_open = false;
+};
+
+const std::string force_hint = "If nothing on it is needed any more, use --force.";
+
+// What an old log on the device would lose; "" if nothing.
+Result<std::string> old_log(const Log &log)
+{
+	const Result<jsuper> super = log.super();
+
+	if (!super)
+		return std::string("a log whose superblocks cannot be used");
+	if (super->flags & JFMT_SUPER_RETIRED)
+		return std::string();
+	Progress progress(log.path(), 0, true);
+	const Result<Verdict> verdict = verify(log, *super, false, progress);
+	if (!verdict)
+		return verdict.error();
+	if (!verdict->records && !verdict->damage)
+		return std::string();
+	return fmt::format("the log of volume '{}' ({}) with {} of data in {} records that its home may not have{}",
+			   super->label, uuid_text(super->uuid), format_sectors(verdict->payload_sectors),
+			   verdict->records, verdict->damage ? ", and damage behind them" : "");
+}
+
+Result<> check_log_free(const Log &log)
+{
+	if (log.is_log()) {
+		const Result<std::string> content = old_log(log);
+		if (!content)
+			return content.error();
+		if (content->empty())
+			return done();
+		return Error{Exit::busy, fmt::format("{} holds {}", log.path(), *content),
+			     "Open that volume, or replay the log by 'jbdctl recover'. " + force_hint};
+	}
+	const Result<std::string> signature = find_signature(log.device());
+	if (!signature)
+		return signature.error();
+	if (signature->empty())
+		return done();
+	return Error{Exit::busy, fmt::format("{} holds {}", log.path(), *signature),
+		     "Are HOME and LOG the right way round? " + force_hint};
+}
+
+Result<> check_home(const Device &home, const Device &log, bool force)
+{
+	std::uint8_t magic[sector_size];
+
+	if (home.same_as(log))
+		return Error{Exit::device, fmt::format("{} and {} are the same device", home.path(), log.path()),
+			     "The log needs a device of its own."};
+	if (home.overlaps(log))
+		return Error{Exit::device, fmt::format("{} and {} overlap: one is a partition of the other", home.path(),
+						       log.path()), "The log needs a device of its own."};
+	if (home.shares_disk_with(log))
+		warn(fmt::format("{} and {} are on the same disk, so the log is no faster than the home", home.path(),
+				 log.path()));
+	const Result<> read = home.read(0, magic, 1);
+	if (!read)
+		return read;
+	if (!force && !std::memcmp(magic, JFMT_SUPER_MAGIC, sizeof(JFMT_SUPER_MAGIC) - 1))
+		return Error{Exit::device, fmt::format("the home {} is itself a journal log", home.path()),
+			     "Are HOME and LOG the right way round? If it is meant so, use --force."};
+	return done();
+}
+
+struct Made {
+	jsuper super;
+	Plan plan;
+};
+
+// All checks, then the log. The devices are released when it returns, for the kernel to take them.
+Result<Made> make(const Words &words, const Options &options)
+{
+	LogWish wish{{}, words.record_kib};
+	if (!words.unit.empty()) {
+		const Result<std::uint64_t> unit = parse_size(words.unit);
+		if (!unit)
+			return unit.error();
+		wish.unit = *unit;
+	}
+	Result<Device> home = Device::open(words.home, Device::Access::read);
+	if (!home)
+		return home.error();
+	Result<Device> device = Device::open(words.log, words.dry_run ? Device::Access::read : Device::Access::write);
+	if (!device)
+		return device.error();
+	for (const Device *each : {&*home, &*device})
+		if (!each->is_block() && !words.no_open && !words.dry_run)
+			return Error{Exit::device, fmt::format("{} is an image file, not a block device", each->path()),
+				     "Use --no-open to only make a log, or a device made by losetup."};
+	Result<> result = check_home(*home, *device, words.force);
+	if (!result)
+		return result.error();
+	const Result<jgeo> geo = choose_geometry(*device, *home, wish);
+	if (!geo)
+		return geo.error();
+	const Log log(std::move(*device));
+	if (!words.force) {
+		result = check_log_free(log);
+		if (!result)
+			return result.error();
+	}
+	const Result<jsuper> super = new_super(*geo, words.label.empty() ? words.name : words.label,
+					       home->is_block() ? device_identity(home->number()) : "");
+	if (!super)
+		return super.error();
+	if (!words.dry_run) {
+		result = write_new_log(log.device(), *super);
+		if (!result)
+			return result.error();
+	}
+	return Made{*super, make_plan(words.name, *super, *home, log.device(), options)};
+}
+
+std::string describe(const Words &words, const jgeo &geo)
+{
+	return fmt::format("{}: a log of {}, records up to {}, unit {}, for a home of {}", words.log,
+			   format_sectors(geo.area_len), format_sectors(geo.record_max), format_sectors(geo.unit),
+			   format_sectors(geo.home_len));
+}
+
+Result<> create(const Words &words)
+{
+	const bool activates = !words.no_open && !words.dry_run;
+	Result<> result = check_name(words.name);
+	if (result && activates)
+		result = need_root("create");
+	if (!result)
+		return result;
+	const Result<Options> options = words.table.parse();
+	if (!options)
+		return options.error();
+	if (activates) {
+		result = check_unused(words.name);
+		if (result)
+			result = ensure_targets();
+		if (!result)
+			return result;
+	}
+	const Result<Made> made = make(words, *options);
+	if (!made)
+		return made.error();
+	if (words.dry_run) {
+		fmt::print("Would format {}\n{}", describe(words, made->super.geo), words.no_open ? "" : made->plan.text());
+		return done();
+	}
+	fmt::print("Formatted {}\n", describe(words, made->super.geo));
+	if (words.no_open)
+		return done();
+	result = activate(made->plan);
+	if (!result)
+		return Error{result.error().code, result.error().text,
+			     fmt::format("{} The log is ready: 'jbdctl open {} {} {}' tries again.", result.error().hint,
+					 words.name, words.home, words.log)};
+	fmt::print("/dev/mapper/{} is open. Use it in place of {} from now on, never both.\n", words.name, words.home);
+	return done();
+}
+
+} // namespace
+
+void add_create(CLI::App &app, Verb &verb)
+{
+	const auto words = std::make_shared<Words>();
+	CLI::App *create_app = app.add_subcommand("create", "Make a log for a device and open the volume; "
+						  "the device keeps its contents");
+
+	create_app->add_option("NAME", words->name, "The volume appears as /dev/mapper/NAME")->required();
+	create_app->add_option("HOME", words->home, "The device with the data; used in place, not written")->required();
+	create_app->add_option("LOG", words->log, "The device for the log; what is on it is lost")->required();
+	create_app->add_option("--unit", words->unit,
+			       "What the log is written in multiples of (default: the log's physical block)")
+		->option_text("SIZE");
+	create_app->add_option("--record-kib", words->record_kib, "The longest record, and with it the largest atomic write")
+		->option_text("KIB");
+	create_app->add_option("--label", words->label, "A name kept in the log (default: NAME)")->option_text("TEXT");
+	words->table.add_to(*create_app);
+	create_app->add_flag("--force", words->force, "Overwrite what is on LOG");
+	create_app->add_flag("--no-open", words->no_open, "Only make the log; takes image files as well");
+	create_app->add_flag("--dry-run", words->dry_run, "Check, and print what would be done, do nothing");
+	create_app->footer(example("umount /srv\n"
+				   "jbdctl create srv /dev/sdb /dev/nvme0n1p3\n"
+				   "mount /dev/mapper/srv /srv"));
+	create_app->callback([=, &verb] { verb = [=] { return create(*words); }; });
+}
+
+} // namespace jbd

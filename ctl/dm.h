@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// Device-mapper, as much of it as a volume needs. dm.cpp is the only user of
+// libdevmapper.
+//
+// Always true: a device that could not be made completely does not exist; device
+// nodes are there when a call returns, with or without udevd.
+#ifndef JBDCTL_DM_H
+#define JBDCTL_DM_H
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "result.h"
+
+namespace jbd::dm {
+
+struct Device {
+	std::string name, uuid;
+	bool hidden;		// udev, LVM and blkid leave it alone
+	std::uint64_t sectors;
+	std::string target, params;
+};
+
+struct Info {
+	bool exists;
+	std::string uuid;
+	int open_count;
+	bool suspended;
+	dev_t number;
+};
+
+struct Target {
+	std::string type, params;
+	std::uint64_t sectors;
+};
+
+struct Name {
+	std::string name, uuid;
+};
+
+Result<> create(const Device &device);
+Result<> remove(const std::string &name);
+Result<Info> info(const std::string &name);
+Result<Target> table(const std::string &name);
+Result<Target> status(const std::string &name);
+// The text that the target answers, which may be empty.
+Result<std::string> message(const std::string &name, const std::string &text);
+// All devices whose uuid starts with @uuid_prefix, by name.
+Result<std::vector<Name>> list(const std::string &uuid_prefix);
+// Does the kernel know the target?
+Result<bool> has_target(const std::string &target);
+
+} // namespace jbd::dm
+
+#endif

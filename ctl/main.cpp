@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// jbdctl: from the command line to a verb, and from its result to an exit code.
+//
+// Always true: an error is printed once, here. Crashes leave nothing here.
+#include <fmt/core.h>
+
+#include <exception>
+
+#include "core.h"
+#include "verbs.h"
+
+namespace {
+
+constexpr const char *version = "1.0.0";
+
+constexpr const char *footer =
+	"Sizes and times take suffixes: 4K, 1.5G, 90s, 5m.\n"
+	"\n"
+	"Exit codes:\n"
+	"  0  done\n"
+	"  1  wrong words on the command line\n"
+	"  2  permission denied\n"
+	"  3  device not found, or not the right one\n"
+	"  4  in use, or exists already\n"
+	"  5  the log is damaged\n"
+	"  6  a device failed\n"
+	"  7  interrupted, or the time was up; the work can be taken up again\n"
+	"  8  the kernel module is missing, or refused\n"
+	"\n"
+	"'jbdctl VERB --help' explains a verb and gives an example.";
+
+int report(const jbd::Error &error)
+{
+	fmt::print(stderr, "jbdctl: {}\n", error.text);
+	if (!error.hint.empty())
+		fmt::print(stderr, "        {}\n", error.hint);
+	return static_cast<int>(error.code);
+}
+
+} // namespace
+
+int main(int argc, char **argv)
+{
+	CLI::App app("Put a write-back journal on a fast device under any block device, and manage it.", "jbdctl");
+	jbd::Verb verb;
+
+	app.set_version_flag("--version", fmt::format("jbdctl {} (log format {})", version, JFMT_VERSION));
+	app.require_subcommand(1);
+	app.footer(footer);
+	app.get_formatter()->column_width(26);
+
+	jbd::add_create(app, verb);
+	jbd::add_open(app, verb);
+	jbd::add_close(app, verb);
+	jbd::add_remove(app, verb);
+	jbd::add_list(app, verb);
+	jbd::add_status(app, verb);
+	jbd::add_checkpoint(app, verb);
+	CLI::App *log = app.add_subcommand("log", "Look into a log, on a device or in an image file");
+	log->require_subcommand(1);
+	jbd::add_log_dump(*log, verb);
+	jbd::add_log_verify(*log, verb);
+	jbd::add_recover(app, verb);
+
+	try {
+		app.parse(argc, argv);
+		const jbd::Result<> result = verb();
+		std::fflush(stdout);
+		return result ? 0 : report(result.error());
+	} catch (const CLI::ParseError &error) {
+		const bool help = error.get_exit_code() == 0;
+		app.exit(error);
+		return static_cast<int>(help ? jbd::Exit::ok : jbd::Exit::usage);
+	} catch (const std::exception &error) {
+		return report({jbd::Exit::io, error.what(), {}});
+	}
+}

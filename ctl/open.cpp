@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// jbdctl open: activate a volume from its home and its log.
+//
+// Always true: both superblocks have been judged before the kernel is asked; neither
+// device is written here.
+// A crash leaves at most NAME-home, which `jbdctl close NAME` removes.
+#include <fmt/core.h>
+
+#include "image.h"
+#include "modules.h"
+#include "sysfs.h"
+#include "units.h"
+#include "verbs.h"
+#include "volume.h"
+
+namespace jbd {
+
+namespace {
+
+struct Words {
+	std::string name, home, log;
+	TableWords table;
+	bool dry_run = false;
+};
+
+// Does the log belong to this home, and can both be used together?
+Result<> check_pair(const Log &log, const jsuper &super, const Device &home)
+{
+	const Device &device = log.device();
+
+	if (super.flags & JFMT_SUPER_RETIRED)
+		return Error{Exit::device, fmt::format("{}: the log is retired: its home went on without it", log.path()),
+			     "Never replay it. 'jbdctl create' makes a new log of the device."};
+	if (device.same_as(home) || device.overlaps(home))
+		return Error{Exit::device, fmt::format("{} and {} overlap", home.path(), log.path()),
+			     "Home and log have to be different devices."};
+	if (super.geo.home_len != home.sectors())
+		return Error{Exit::device,
+			     fmt::format("{} has {} sectors, but the log {} is for a home of {}", home.path(), home.sectors(),
+					 log.path(), super.geo.home_len),
+			     fmt::format("Is it the right home? 'jbdctl log dump {}' shows what the log is for.", log.path())};
+	if (device.logical_block() > super.geo.unit * sector_size)
+		return Error{Exit::device,
+			     fmt::format("{} has logical blocks of {} bytes, but its log was made for {}", log.path(),
+					 device.logical_block(), super.geo.unit * sector_size),
+			     "Replay it by 'jbdctl recover', then make a new log by 'jbdctl create'."};
+	if (device.logical_block() > home.logical_block())
+		return Error{Exit::device,
+			     fmt::format("the log {} has logical blocks of {} bytes, the home {} of {}", log.path(),
+					 device.logical_block(), home.path(), home.logical_block()),
+			     "Use a log with blocks that are no larger than the home's."};
+	const std::string identity = home.is_block() ? device_identity(home.number()) : "";
+	if (*super.home_id && !identity.empty() && identity != super.home_id)
+		warn(fmt::format("{} identifies itself as '{}', but the log {} was made for '{}'", home.path(), identity,
+				 log.path(), super.home_id));
+	return done();
+}
+
+// The devices are released when it returns, for the kernel to take them.
+Result<Plan> judge(const Words &words, const Options &options)
+{
+	Result<Device> home = Device::open(words.home, Device::Access::read);
+	if (!home)
+		return home.error();
+	Result<Device> device = Device::open(words.log, Device::Access::read);
+	if (!device)
+		return device.error();
+	const Log log(std::move(*device));
+	const Result<jsuper> super = log.super();
+	if (!super)
+		return super.error();
+	const Result<> pair = check_pair(log, *super, *home);
+	if (!pair)
+		return pair.error();
+	for (const Device *each : {&*home, &log.device()})
+		if (!each->is_block() && !words.dry_run)
+			return Error{Exit::device, fmt::format("{} is an image file, not a block device", each->path()),
+				     fmt::format("Attach it by 'losetup -f --show {}' and use that device.", each->path())};
+	return make_plan(words.name, *super, *home, log.device(), options);
+}
+
+Result<> open_volume(const Words &words)
+{
+	Result<> result = check_name(words.name);
+	if (result && !words.dry_run)
+		result = need_root("open");
+	if (!result)
+		return result;
+	const Result<Options> options = words.table.parse();
+	if (!options)
+		return options.error();
+	if (!words.dry_run) {
+		result = check_unused(words.name);
+		if (!result)
+			return result;
+	}
+	const Result<Plan> plan = judge(words, *options);
+	if (!plan)
+		return plan.error();
+	if (words.dry_run) {
+		fmt::print("{}", plan->text());
+		return done();
+	}
+	result = ensure_targets();
+	if (result)
+		result = activate(*plan);
+	if (!result)
+		return result;
+	const Result<Volume> volume = find_volume(words.name);
+	if (!volume)
+		return volume.error();
+	fmt::print("/dev/mapper/{} is open: {} on {}; the log {} holds {} that the home has not got yet.\n", words.name,
+		   format_sectors(volume->table.sectors), words.home, words.log, format_sectors(volume->status.dirty));
+	return done();
+}
+
+} // namespace
+
+void add_open(CLI::App &app, Verb &verb)
+{
+	const auto words = std::make_shared<Words>();
+	CLI::App *open = app.add_subcommand("open", "Open a volume; after a crash this recovers it from the log");
+
+	open->add_option("NAME", words->name, "The volume appears as /dev/mapper/NAME")->required();
+	open->add_option("HOME", words->home, "The device with the data")->required();
+	open->add_option("LOG", words->log, "The device with the log")->required();
+	words->table.add_to(*open);
+	open->add_flag("--dry-run", words->dry_run, "Check both devices and print the tables, load nothing");
+	open->footer(example("jbdctl open srv /dev/sdb /dev/nvme0n1p3\nmount /dev/mapper/srv /srv"));
+	open->callback([=, &verb] { verb = [=] { return open_volume(*words); }; });
+}
+
+} // namespace jbd

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// jbdctl recover: replay a log in userspace, without the modules.
+//
+// Always true: nothing is written before the whole log was read and judged; with
+// --onto the log is not written at all.
+// A crash leaves what replay.h says; the same command goes on from there.
+#include <fmt/core.h>
+
+#include "replay.h"
+#include "signals.h"
+#include "sysfs.h"
+#include "units.h"
+#include "verbs.h"
+
+namespace jbd {
+
+namespace {
+
+struct Words {
+	std::string log, home, onto;
+	bool accept_loss = false, dry_run = false, quiet = false;
+};
+
+Result<> check_target(const Log &log, const jsuper &super, const Device &target, bool copy)
+{
+	const std::uint64_t sectors = super.geo.home_len;
+
+	if (super.flags & JFMT_SUPER_RETIRED)
+		return Error{Exit::device, fmt::format("{}: the log is retired: its home went on without it", log.path()),
+			     "Replaying it would destroy what was written since."};
+	if (log.device().same_as(target) || log.device().overlaps(target))
+		return Error{Exit::device, fmt::format("{} and {} overlap", target.path(), log.path()),
+			     "The home is the device with the data, the log the one with the records."};
+	if (copy ? target.sectors() < sectors : target.sectors() != sectors)
+		return Error{Exit::device,
+			     fmt::format("{} has {} sectors, but the log {} is for a home of {}", target.path(),
+					 target.sectors(), log.path(), sectors),
+			     fmt::format("Is it the right home? 'jbdctl log dump {}' shows what the log is for.", log.path())};
+	const std::string identity = !copy && target.is_block() ? device_identity(target.number()) : "";
+	if (*super.home_id && !identity.empty() && identity != super.home_id)
+		warn(fmt::format("{} identifies itself as '{}', but the log {} was made for '{}'", target.path(), identity,
+				 log.path(), super.home_id));
+	return done();
+}
+
+Result<> recover(const Words &words)
+{
+	using Access = Device::Access;
+	const Interruptible interruptible;
+	const bool copy = !words.onto.empty();
+
+	if (copy == !words.home.empty())
+		return Error{Exit::usage, "where to?", "Use either --home HOME, or --onto COPY to leave home and log alone."};
+	Result<Device> device = Device::open(words.log, copy || words.dry_run ? Access::read : Access::write);
+	if (!device)
+		return device.error();
+	const Result<Device> target = Device::open(copy ? words.onto : words.home, words.dry_run ? Access::read : Access::write);
+	if (!target)
+		return target.error();
+	Log log(std::move(*device));
+	const Result<jsuper> super = log.super();
+	if (!super)
+		return super.error();
+	Result<> result = check_target(log, *super, *target, copy);
+	if (!result)
+		return result;
+
+	std::optional<Verdict> verdict;
+	{
+		Progress reading("reading " + words.log, super->geo.area_len * sector_size, words.quiet);
+		Result<Verdict> judged = verify(log, *super, true, reading);
+		if (!judged)
+			return judged.error();
+		verdict = std::move(*judged);
+	}
+	if (verdict->damage && !words.accept_loss)
+		return Error{Exit::damage, fmt::format("{} is damaged: {}", words.log, *verdict->damage),
+			     fmt::format("Nothing was written. --accept-loss replays up to record {} and gives up the rest.",
+					 verdict->good.seq)};
+	if (verdict->damage)
+		warn(fmt::format("{} is damaged, giving up what follows record {}: {}", words.log, verdict->good.seq,
+				 *verdict->damage));
+	const std::string what = fmt::format("{} records in {} epochs, {} of data", verdict->records, verdict->epochs,
+					     format_sectors(verdict->payload_sectors));
+	if (words.dry_run) {
+		fmt::print("Would replay {} onto {}.\n", what, target->path());
+		return done();
+	}
+	if (!verdict->records && !verdict->damage && !(super->flags & JFMT_SUPER_RUNNING)) {
+		fmt::print("Nothing to replay: {} has everything.\n", target->path());
+		return done();
+	}
+	Progress writing(target->path(), verdict->payload_sectors * sector_size, words.quiet);
+	result = Replay(log, copy ? nullptr : &log, *target, *super, *verdict, writing).run();
+	if (!result)
+		return result;
+	fmt::print("Replayed {} onto {}. {}\n", what, target->path(),
+		   copy ? "The log is as it was." : "The log is empty now.");
+	return done();
+}
+
+} // namespace
+
+void add_recover(CLI::App &app, Verb &verb)
+{
+	const auto words = std::make_shared<Words>();
+	CLI::App *sub = app.add_subcommand("recover", "Replay a log onto its home, or onto a copy, without the kernel modules");
+
+	sub->add_option("--log", words->log, "The device or image file with the log")->required()->option_text("LOG");
+	CLI::Option *home = sub->add_option("--home", words->home, "Replay onto the home; the log is empty afterwards")
+		->option_text("HOME");
+	sub->add_option("--onto", words->onto, "Replay onto a copy of the home; the log stays as it is")
+		->option_text("COPY")->excludes(home);
+	sub->add_flag("--accept-loss", words->accept_loss, "If the log is damaged, replay what is before the damage");
+	sub->add_flag("--dry-run", words->dry_run, "Read and judge the log, write nothing");
+	sub->add_flag("-q,--quiet", words->quiet, "Show no progress");
+	sub->footer(example("jbdctl recover --log /dev/nvme0n1p3 --home /dev/sdb\n"
+			    "jbdctl recover --log log.img --onto copy-of-home.img"));
+	sub->callback([=, &verb] { verb = [=] { return recover(*words); }; });
+}
+
+} // namespace jbd

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// jbdctl remove: bring everything home, close the volume, retire its log.
+//
+// Always true: the log is retired only after a scan found nothing in it that the home
+// has not got. Ctrl-C before that leaves a working volume.
+// A crash leaves the volume, or a closed one whose log is empty; both can be opened again.
+#include <fmt/core.h>
+
+#include "image.h"
+#include "units.h"
+#include "verbs.h"
+#include "verify.h"
+#include "volume.h"
+#include "wait.h"
+
+namespace jbd {
+
+namespace {
+
+struct Words {
+	std::string name, timeout;
+	bool quiet = false;
+};
+
+Result<> retire(const std::string &path, const Volume &volume)
+{
+	const std::string reopen = fmt::format("Open it again by 'jbdctl open {} {} {}', then try again.", volume.name,
+					       volume.home(), path);
+	Result<Device> device = Device::open(path, Device::Access::write);
+	if (!device)
+		return device.error();
+	Log log(std::move(*device));
+	Result<jsuper> super = log.super();
+	if (!super)
+		return super.error();
+	Progress progress(path, 0, true);
+	const Result<Verdict> verdict = verify(log, *super, false, progress);
+	if (!verdict)
+		return verdict.error();
+	if (verdict->damage)
+		return Error{Exit::damage, fmt::format("{}: {}", path, *verdict->damage), reopen};
+	if (verdict->records)
+		return Error{Exit::busy, fmt::format("{} was written while it was being removed; the log {} holds {} records",
+						     volume.name, path, verdict->records), reopen};
+	super->flags = (super->flags | JFMT_SUPER_RETIRED) & ~JFMT_SUPER_RUNNING;
+	return log.write_super(*super);
+}
+
+Result<> remove_volume(const Words &words)
+{
+	std::optional<std::uint64_t> timeout;
+
+	Result<> result = need_root("remove");
+	if (!result)
+		return result;
+	if (!words.timeout.empty()) {
+		const Result<std::uint64_t> seconds = parse_seconds(words.timeout);
+		if (!seconds)
+			return seconds.error();
+		timeout = *seconds;
+	}
+	const Result<Volume> volume = find_volume(words.name);
+	if (!volume)
+		return volume.error();
+	result = check_idle(*volume);
+	if (!result)
+		return result;
+	const Result<std::uint64_t> target = request_checkpoint(words.name);
+	if (!target)
+		return target.error();
+	result = wait_for_checkpoint(words.name, *target, timeout, words.quiet);
+	if (result)
+		result = deactivate(words.name);
+	if (result)
+		result = retire(volume->log(), *volume);
+	if (!result)
+		return result;
+	fmt::print("{} is removed. {} has everything and can be used by itself; the log {} is retired.\n", words.name,
+		   volume->home(), volume->log());
+	return done();
+}
+
+} // namespace
+
+void add_remove(CLI::App &app, Verb &verb)
+{
+	const auto words = std::make_shared<Words>();
+	CLI::App *remove = app.add_subcommand("remove", "Bring everything home, close the volume and retire the log");
+
+	remove->add_option("NAME", words->name, "The volume")->required();
+	remove->add_option("--timeout", words->timeout, "Give up after this time; the volume works on")->option_text("TIME");
+	remove->add_flag("-q,--quiet", words->quiet, "Show no progress");
+	remove->footer(example("umount /srv\njbdctl remove srv --timeout 10m\nmount /dev/sdb /srv"));
+	remove->callback([=, &verb] { verb = [=] { return remove_volume(*words); }; });
+}
+
+} // namespace jbd

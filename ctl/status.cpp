@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// jbdctl status: everything about one volume or all. Only reads. Crashes leave nothing here.
+#include <fmt/core.h>
+
+#include "report.h"
+#include "verbs.h"
+
+namespace jbd {
+
+static Result<> status(const std::string &name, bool as_json)
+{
+	nlohmann::ordered_json json = nlohmann::ordered_json::array();
+	std::vector<std::string> names{name};
+	std::string text;
+
+	const Result<> root = need_root("status");
+	if (!root)
+		return root;
+	if (name.empty()) {
+		const Result<std::vector<std::string>> all = volume_names();
+		if (!all)
+			return all.error();
+		names = *all;
+	}
+	for (const std::string &each : names) {
+		const Result<Volume> volume = find_volume(each);
+		if (!volume && !name.empty())
+			return volume.error();
+		if (!volume) {
+			text += fmt::format("{}: {}\n", each, volume.error().text);
+			json.push_back({{"name", each}, {"error", volume.error().text}});
+			continue;
+		}
+		text += (text.empty() ? "" : "\n") + volume_text(*volume);
+		json.push_back(volume_json(*volume));
+	}
+	if (as_json)
+		fmt::print("{}\n", (name.empty() ? json : json[0]).dump(2));
+	else
+		fmt::print("{}", names.empty() ? "No volume is open.\n" : text);
+	return done();
+}
+
+void add_status(CLI::App &app, Verb &verb)
+{
+	const auto name = std::make_shared<std::string>();
+	const auto as_json = std::make_shared<bool>(false);
+	CLI::App *sub = app.add_subcommand("status", "Show a volume, or all of them, in full");
+
+	sub->add_option("NAME", *name, "The volume (default: all)");
+	sub->add_flag("--json", *as_json, "For programs: an object, or without NAME an array of them");
+	sub->footer(example("jbdctl status srv\njbdctl status srv --json | jq .lag_ms"));
+	sub->callback([=, &verb] { verb = [=] { return status(*name, *as_json); }; });
+}
+
+} // namespace jbd

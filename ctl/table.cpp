@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// Always true: what params() prints, parse_*_table() reads back to the same, and the
+// kernel takes either. Crashes leave nothing here.
+#include "table.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <charconv>
+#include <span>
+
+namespace jbd {
+
+namespace {
+
+constexpr std::string_view journal_keys[] = {
+	"flush", "staging_mib", "autocommit_ms", "high", "low", "max_lag_ms", "idle_ms",
+	"inflight_kib", "index_mib",
+};
+constexpr std::string_view checkpoint_keys[] = {"depth"};
+
+bool is_number(std::string_view text)
+{
+	return !text.empty() && text.size() <= 20 && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+// Takes a line apart, word by word. The first mistake sticks; later words are empty.
+class Words {
+public:
+	explicit Words(std::string_view line) : rest_(line) {}
+
+	std::string_view word(char end = ' ')
+	{
+		if (end == ' ')
+			rest_.remove_prefix(std::min(rest_.find_first_not_of(' '), rest_.size()));
+		const std::size_t stop = std::min(rest_.find(end), rest_.size());
+		const std::string_view word = rest_.substr(0, stop);
+		rest_.remove_prefix(std::min(stop + (end == ' ' ? 0 : 1), rest_.size()));
+		if (word.empty())
+			failed_ = true;
+		return failed_ ? std::string_view{} : word;
+	}
+	std::string text() { return std::string(word()); }
+	// A number that ends at @end; ' ' stands for the end of the word.
+	std::uint64_t number(char end = ' ')
+	{
+		const std::string_view digits = word(end);
+		std::uint64_t value = 0;
+		const char *last = digits.data() + digits.size();
+		auto [stop, status] = std::from_chars(digits.data(), last, value);
+		if (digits.empty() || status != std::errc{} || stop != last)
+			failed_ = true;
+		return value;
+	}
+	// A word, or "-" for none.
+	std::optional<std::string> maybe()
+	{
+		const std::string_view text = word();
+		return text == "-" || text.empty() ? std::nullopt : std::optional<std::string>(text);
+	}
+	bool more() const { return rest_.find_first_not_of(' ') != rest_.npos; }
+	bool failed() const { return failed_; }
+
+private:
+	std::string_view rest_;
+	bool failed_ = false;
+};
+
+Error bad_line(std::string_view what, std::string_view line)
+{
+	return {Exit::kernel, fmt::format("the kernel's {} '{}' cannot be understood", what, line),
+		"The modules and jbdctl are of different versions: install both from the same release."};
+}
+
+std::string option_words(const std::vector<Option> &options)
+{
+	if (options.empty())
+		return {};
+	std::string words = fmt::format(" {}", 2 * options.size());
+	for (const Option &option : options)
+		words += fmt::format(" {} {}", option.key, option.value);
+	return words;
+}
+
+// [<#opt> [<key> <value>]...]
+bool parse_options(Words &words, std::vector<Option> &options)
+{
+	if (!words.more())
+		return true;
+	const std::uint64_t count = words.number();
+	if (count % 2)
+		return false;
+	for (std::uint64_t i = 0; i < count && !words.failed(); i += 2) {
+		Option option{words.text(), {}};
+		option.value = words.text();
+		options.push_back(std::move(option));
+	}
+	return !words.failed() && !words.more();
+}
+
+} // namespace
+
+Result<> add_option(Options &options, std::string_view word)
+{
+	const std::size_t equals = word.find('=');
+	const std::string_view key = word.substr(0, equals);
+	const std::string_view value = equals == word.npos ? std::string_view{} : word.substr(equals + 1);
+	const bool journal = std::ranges::count(journal_keys, key);
+
+	if (!journal && !std::ranges::count(checkpoint_keys, key)) {
+		std::string known;
+		for (std::string_view name : journal_keys)
+			known += fmt::format("{}, ", name);
+		return Error{Exit::usage, fmt::format("unknown option '{}'", key),
+			     fmt::format("Options are: {}{}.", known, checkpoint_keys[0])};
+	}
+	const bool good = key == "flush" ? value == "log" || value == "home" : is_number(value);
+	if (!good)
+		return Error{Exit::usage, fmt::format("option '{}' has the value '{}'", key, value),
+			     key == "flush" ? "It is flush=log or flush=home." : fmt::format("Write it as {}=NUMBER.", key)};
+	std::vector<Option> &list = journal ? options.journal : options.checkpoint;
+	const auto same = std::ranges::find(list, key, &Option::key);
+	if (same != list.end())
+		same->value = value;
+	else
+		list.push_back({std::string(key), std::string(value)});
+	return done();
+}
+
+std::string CheckpointTable::params() const
+{
+	return home + option_words(options);
+}
+
+std::string CheckpointTable::line() const
+{
+	return fmt::format("0 {} checkpoint {}", sectors, params());
+}
+
+std::string JournalTable::params() const
+{
+	return fmt::format("{} {}{}", checkpoint, log, option_words(options));
+}
+
+std::string JournalTable::line() const
+{
+	return fmt::format("0 {} journal {}", sectors, params());
+}
+
+Result<CheckpointTable> parse_checkpoint_table(std::uint64_t sectors, std::string_view params)
+{
+	Words words(params);
+	CheckpointTable table{sectors, words.text(), {}};
+
+	if (!parse_options(words, table.options) || words.failed())
+		return bad_line("checkpoint table", params);
+	return table;
+}
+
+Result<JournalTable> parse_journal_table(std::uint64_t sectors, std::string_view params)
+{
+	Words words(params);
+	JournalTable table{sectors, words.text(), {}, {}};
+
+	table.log = words.text();
+	if (!parse_options(words, table.options) || words.failed())
+		return bad_line("journal table", params);
+	return table;
+}
+
+Result<JournalStatus> parse_journal_status(std::string_view line)
+{
+	Words words(line);
+	JournalStatus s;
+
+	s.mode = words.text();
+	s.home = words.text();
+	s.log_used = words.number('/');
+	s.log_total = words.number();
+	s.tail_seq = words.number(':');
+	s.durable_seq = words.number(':');
+	s.head_seq = words.number();
+	s.home_epoch = words.number(':');
+	s.epoch = words.number();
+	const std::optional<std::string> target = words.maybe();
+	if (target)
+		s.target_seq = Words(*target).number();
+	s.rate = words.number();
+	s.lag_ms = words.number();
+	s.dirty = words.number();
+	s.deferred_now = words.number();
+	s.index_used = words.number('/');
+	s.index_cap = words.number();
+	s.atomic_kib = words.number();
+	for (std::uint64_t &counter : s.counters)
+		counter = words.number();
+	s.reason = words.maybe();
+	if (words.failed() || (target && !is_number(*target)))
+		return bad_line("journal status", line);
+	return s;
+}
+
+Result<CheckpointStatus> parse_checkpoint_status(std::string_view line)
+{
+	Words words(line);
+	CheckpointStatus s;
+
+	s.state = words.text();
+	for (std::uint64_t *field : {&s.fences, &s.fences_failed, &s.writes, &s.write_sectors, &s.discards,
+				     &s.reads, &s.in_flight, &s.queued, &s.held, &s.write_errors})
+		*field = words.number();
+	s.last_error = words.maybe();
+	if (words.failed())
+		return bad_line("checkpoint status", line);
+	return s;
+}
+
+} // namespace jbd

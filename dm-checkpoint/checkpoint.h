@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The checkpoint target: stands in front of the home device and lets writes
+ * through one epoch at a time.
+ *
+ * target.c is the device-mapper side: table, status, and which bio goes which
+ * way. fence.c keeps the order. Nothing here outlives the table: a reload at
+ * any time starts with an empty state.
+ *
+ * Step numbers: F1 admit, F2 hold, F3 fence, F4 flush, F5 done.
+ */
+#ifndef DM_CHECKPOINT_H
+#define DM_CHECKPOINT_H
+
+#include <linux/bio.h>
+#include <linux/blkdev.h>
+#include <linux/device-mapper.h>
+#include <linux/rbtree.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+
+#define DM_MSG_PREFIX "checkpoint"
+
+/* Per-bio data of everything but reads. */
+struct checkpoint_io {
+	struct rb_node	node;		/* of a write in queued or at_home [lock] */
+	sector_t	sector, end;	/* kept here: bi_iter is consumed at the end */
+	bool		at_home;	/* a write that was sent and is not back [lock] */
+};
+
+/* Where the fence that is being served stands. */
+enum fence_step {
+	FENCE_NONE,		/* there is none: writes are admitted */
+	FENCE_WAITS,		/* for the writes before it */
+	FENCE_FLUSHES,		/* the home's flush is out */
+	FENCE_FLUSHED,		/* the flush is back, its result latched */
+};
+
+struct checkpoint_stats {
+	u64	fences, fences_failed;
+	u64	writes, write_sectors, discards;
+	u64	write_errors;
+	const char *last_what;		/* the last error, NULL: none */
+	int	last_error;
+};
+
+struct checkpoint {
+	struct dm_dev	*home;
+	const char	*name;		/* of the mapped device */
+	unsigned int	depth;		/* writes at the home at once */
+	bool		depth_given;	/* in the table */
+
+	struct workqueue_struct *wq;
+	struct work_struct work;	/* sends what waited, serves the fence */
+	struct bio	flush;		/* the worker's; out while FENCE_FLUSHES */
+
+	atomic64_t	reads;
+
+	/*
+	 * The only lock. Interrupts are off under it, since bios end in them;
+	 * nothing is submitted, ended or allocated under it.
+	 */
+	spinlock_t	lock;
+	struct bio_list	held;		/* arrived too early, in order of arrival [lock] */
+	struct rb_root	queued;		/* writes that wait for depth, by sector [lock] */
+	struct rb_root	at_home;	/* writes on their way, by sector [lock] */
+	unsigned int	nr_held;	/* the writes among held [lock] */
+	unsigned int	nr_queued, nr_at_home;	/* [lock] */
+	sector_t	sweep;		/* where the last write was sent [lock] */
+	struct bio	*fence;		/* the one being served [lock] */
+	enum fence_step	step;		/* FENCE_NONE exactly when fence is NULL [lock] */
+	blk_status_t	error;		/* the running epoch's first [lock] */
+	bool		failed;		/* so did the last fence [lock] */
+	struct checkpoint_stats stats;	/* [lock] */
+};
+
+static inline bool is_fence(const struct bio *bio)
+{
+	return bio->bi_opf & REQ_PREFLUSH;
+}
+
+static inline struct checkpoint_io *checkpoint_io(struct bio *bio)
+{
+	return dm_per_bio_data(bio, sizeof(struct checkpoint_io));
+}
+
+/* fence.c */
+
+/*
+ * F1-F3: takes a write, discard or fence; does not sleep. True: it is admitted
+ * and the caller sends it home now. False: the fence sends and ends it.
+ */
+bool fence_take(struct checkpoint *c, struct bio *bio);
+
+/* F5: a bio that fence_take() saw ends with status. Any context. */
+void fence_done(struct checkpoint *c, struct bio *bio, blk_status_t status);
+
+/* The worker. */
+void fence_work(struct work_struct *work);
+
+#endif

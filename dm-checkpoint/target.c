@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The checkpoint target for device mapper: table, status, message, and which
+ * bio goes which way.
+ *
+ * Always true: reads go straight to the home and are held by nothing; every
+ * other bio goes through the fence. The target keeps nothing on disk, so a
+ * crash here leaves nothing to recover.
+ *
+ * No suspend or resume hook is needed: whatever is held ends by itself, and
+ * device mapper's own wait for bios in flight covers it.
+ */
+#include <linux/module.h>
+
+#include "checkpoint.h"
+
+#define DEPTH_DEFAULT	32
+
+static int parse_options(struct checkpoint *c, struct dm_arg_set *args, char **error)
+{
+	static const struct dm_arg count = { 0, 2, "Invalid number of option words" };
+	static const struct dm_arg depth = { 1, 1024, "depth must be between 1 and 1024" };
+	const char *option;
+	unsigned int words;
+	int r;
+
+	c->depth = DEPTH_DEFAULT;
+	if (!args->argc)
+		return 0;
+	r = dm_read_arg_group(&count, args, &words, error);
+	if (r)
+		return r;
+	if (args->argc != words) {
+		*error = "Words beyond the option count";
+		return -EINVAL;
+	}
+	if (!words)
+		return 0;
+	option = dm_shift_arg(args);
+	if (strcmp(option, "depth")) {
+		*error = "Unknown option";
+		return -EINVAL;
+	}
+	c->depth_given = true;
+	return dm_read_arg(&depth, args, &c->depth, error);
+}
+
+static int checkpoint_ctr(struct dm_target *ti, unsigned int argc, char **argv)
+{
+	struct dm_arg_set args = { .argc = argc, .argv = argv };
+	struct checkpoint *c;
+	int r;
+
+	if (!argc) {
+		ti->error = "Missing home device";
+		return -EINVAL;
+	}
+	c = kzalloc(sizeof(*c), GFP_KERNEL);
+	if (!c) {
+		ti->error = "Cannot allocate the target";
+		return -ENOMEM;
+	}
+	spin_lock_init(&c->lock);
+	INIT_WORK(&c->work, fence_work);
+	bio_list_init(&c->held);
+	c->queued = RB_ROOT;
+	c->at_home = RB_ROOT;
+	c->name = dm_device_name(dm_table_get_md(ti->table));
+
+	r = dm_get_device(ti, dm_shift_arg(&args), dm_table_get_mode(ti->table), &c->home);
+	if (r) {
+		ti->error = "Cannot open the home device";
+		goto out_free;
+	}
+	r = parse_options(c, &args, &ti->error);
+	if (r)
+		goto out_put_home;
+	if (ti->len > bdev_nr_sectors(c->home->bdev)) {
+		ti->error = "The home device is smaller than the target";
+		r = -EINVAL;
+		goto out_put_home;
+	}
+	/* One a target: a stack of them must not share a rescuer. */
+	c->wq = alloc_workqueue("dm_checkpoint", WQ_MEM_RECLAIM | WQ_UNBOUND, 1);
+	if (!c->wq) {
+		ti->error = "Cannot allocate the workqueue";
+		r = -ENOMEM;
+		goto out_put_home;
+	}
+
+	ti->private = c;
+	ti->per_io_data_size = sizeof(struct checkpoint_io);
+	ti->num_flush_bios = 1;
+	ti->flush_supported = true;	/* a fence is ours, cache below or not */
+	ti->num_discard_bios = 1;
+	ti->num_write_zeroes_bios = 1;
+	return 0;
+
+out_put_home:
+	dm_put_device(ti, c->home);
+out_free:
+	kfree(c);
+	return r;
+}
+
+static void checkpoint_dtr(struct dm_target *ti)
+{
+	struct checkpoint *c = ti->private;
+
+	destroy_workqueue(c->wq);
+	dm_put_device(ti, c->home);
+	kfree(c);
+}
+
+/* A singleton starts at sector 0, so a bio's sector is the home's. */
+static int checkpoint_map(struct dm_target *ti, struct bio *bio)
+{
+	struct checkpoint *c = ti->private;
+
+	bio_set_dev(bio, c->home->bdev);
+	if (!op_is_write(bio_op(bio))) {
+		atomic64_inc(&c->reads);
+		return DM_MAPIO_REMAPPED;
+	}
+	/* Held time is the device's time, so accounts_remapped_io stays unset. */
+	return fence_take(c, bio) ? DM_MAPIO_REMAPPED : DM_MAPIO_SUBMITTED;
+}
+
+static int checkpoint_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
+{
+	if (op_is_write(bio_op(bio)))
+		fence_done(ti->private, bio, *error);
+	return DM_ENDIO_DONE;
+}
+
+static void checkpoint_status(struct dm_target *ti, status_type_t type, unsigned int status_flags,
+			      char *result, unsigned int maxlen)
+{
+	struct checkpoint *c = ti->private;
+	struct checkpoint_stats stats;
+	unsigned int at_home, queued, held, sz = 0;
+	const char *state;
+
+	switch (type) {
+	case STATUSTYPE_INFO:
+		spin_lock_irq(&c->lock);
+		stats = c->stats;
+		at_home = c->nr_at_home;
+		queued = c->nr_queued;
+		held = c->nr_held;
+		if (c->failed || c->error)
+			state = "error";
+		else if (c->fence)
+			state = "fencing";
+		else
+			state = at_home || queued || held ? "writing" : "idle";
+		spin_unlock_irq(&c->lock);
+
+		DMEMIT("%s %llu %llu %llu %llu %llu %lld %u %u %u %llu ", state,
+		       stats.fences, stats.fences_failed, stats.writes, stats.write_sectors,
+		       stats.discards, (long long)atomic64_read(&c->reads), at_home, queued, held,
+		       stats.write_errors);
+		if (stats.last_what)
+			DMEMIT("%s:%d", stats.last_what, stats.last_error);
+		else
+			DMEMIT("-");
+		break;
+
+	case STATUSTYPE_TABLE:
+		DMEMIT("%s", c->home->name);
+		if (c->depth_given)
+			DMEMIT(" 2 depth %u", c->depth);
+		break;
+
+	case STATUSTYPE_IMA:
+		DMEMIT_TARGET_NAME_VERSION(ti->type);
+		DMEMIT(",home=%s,depth=%u;", c->home->name, c->depth);
+		break;
+	}
+}
+
+static int checkpoint_message(struct dm_target *ti, unsigned int argc, char **argv,
+			      char *result, unsigned int maxlen)
+{
+	struct checkpoint *c = ti->private;
+
+	if (argc != 1 || strcmp(argv[0], "clear_stats")) {
+		DMERR("%s: unknown message %s", c->name, argv[0]);
+		return -EINVAL;
+	}
+	spin_lock_irq(&c->lock);
+	memset(&c->stats, 0, sizeof(c->stats));
+	spin_unlock_irq(&c->lock);
+	atomic64_set(&c->reads, 0);
+	return 0;
+}
+
+static int checkpoint_iterate_devices(struct dm_target *ti, iterate_devices_callout_fn fn,
+				      void *data)
+{
+	struct checkpoint *c = ti->private;
+
+	return fn(ti, c->home, 0, ti->len, data);
+}
+
+static struct target_type checkpoint_target = {
+	.name			= "checkpoint",
+	.version		= { 1, 0, 0 },
+	.features		= DM_TARGET_SINGLETON,
+	.module			= THIS_MODULE,
+	.ctr			= checkpoint_ctr,
+	.dtr			= checkpoint_dtr,
+	.map			= checkpoint_map,
+	.end_io			= checkpoint_end_io,
+	.status			= checkpoint_status,
+	.message		= checkpoint_message,
+	.iterate_devices	= checkpoint_iterate_devices,
+};
+
+static int __init checkpoint_init(void)
+{
+	return dm_register_target(&checkpoint_target);
+}
+
+static void __exit checkpoint_exit(void)
+{
+	dm_unregister_target(&checkpoint_target);
+}
+
+module_init(checkpoint_init);
+module_exit(checkpoint_exit);
+
+MODULE_DESCRIPTION("Device-mapper target that keeps the order of a journal's checkpoints");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A batch on its way home.
+ *
+ * Always true: the batch's own index, built from the headers of its records and
+ * not from the newest-wins index, holds each sector once, in the newest version
+ * within the batch; its data lie in the image. Home bios go out in home order;
+ * an error of any of them fails the batch.
+ *
+ * A crash leaves any part of the batch at home.
+ */
+#include "journal.h"
+#include "trace.h"
+
+/* Home bios in flight; the checkpoint target below has its own, lower limit. */
+#define BATCH_DEPTH	64
+#define BATCH_VECS	64
+
+/* Walk the extents of a record that is in the image. */
+static int batch_next(struct journal *j, struct jcursor *c, struct jextent *x)
+{
+	struct jpos need;
+	int r = jcursor_next(c, x, &need);
+
+	if (r != -EAGAIN)
+		return r;
+	r = jcursor_feed(c, jwin_at(&j->image, need, 0, NULL));
+	return r ? r : jcursor_next(c, x, &need);
+}
+
+static void batch_start(struct journal *j, struct jcursor *c, const struct jrecord *rec)
+{
+	jcursor_init(c, &j->geo, rec, jwin_at(&j->image, rec->pos, 0, NULL));
+}
+
+/*
+ * Add a record that is in the image. -ENOSPC: it does not fit in the batch, which
+ * is as it was. Another error: the batch is of no use any more.
+ */
+int batch_add(struct journal *j, const struct jrecord *rec)
+{
+	struct jcursor c;
+	struct jextent x;
+	u32 weight = 0;
+	int r;
+
+	batch_start(j, &c, rec);
+	while ((r = batch_next(j, &c, &x)) > 0) {
+		weight += space_weight(x.len);
+		if (x.kind == JFMT_DATA &&
+		    jwin_crc(&j->image, x.pos, x.len, jpayload_seed(&j->geo)) != x.crc)
+			return -EBADMSG;
+	}
+	if (r)
+		return r;
+	if (j->batch_weight && j->batch_weight + weight > JOURNAL_WEIGHT)
+		return -ENOSPC;
+	j->batch_weight += weight;
+
+	batch_start(j, &c, rec);
+	while (batch_next(j, &c, &x) > 0) {
+		struct jmap m = {
+			.home = x.home, .len = x.len, .kind = x.kind, .mapped = true,
+			.pos = x.pos,
+		};
+
+		if (jindex_reserve(j->batch, x.len))
+			return -ENOMEM;
+		jindex_insert(j->batch, &m);
+	}
+	return 0;
+}
+
+void batch_clear(struct journal *j)
+{
+	jindex_clear(j->batch);
+	j->batch_weight = 0;
+}
+
+static void home_end_io(struct bio *bio)
+{
+	struct journal *j = bio->bi_private;
+
+	if (bio->bi_status)
+		cmpxchg(&j->home_error, 0, blk_status_to_errno(bio->bi_status));
+	bio_put(bio);
+	if (atomic_dec_return(&j->home_inflight) < BATCH_DEPTH)
+		wake_up(&j->home_wait);
+}
+
+static struct bio *home_bio(struct journal *j, struct jsec home, blk_opf_t opf)
+{
+	struct bio *bio;
+
+	wait_event(j->home_wait, atomic_read(&j->home_inflight) < BATCH_DEPTH);
+	if (READ_ONCE(j->nr_deferred))
+		opf |= REQ_SYNC;
+	bio = bio_alloc_bioset(j->home, BATCH_VECS, opf, GFP_NOIO, &j->home_bios);
+	bio->bi_iter.bi_sector = home.v;
+	bio->bi_end_io = home_end_io;
+	bio->bi_private = j;
+	return bio;
+}
+
+static void home_submit(struct journal *j, struct bio *bio)
+{
+	if (!bio)
+		return;
+	this_cpu_inc(j->stats->home_writes);
+	this_cpu_add(j->stats->home_sectors, bio_sectors(bio));
+	atomic_inc(&j->home_inflight);
+	submit_bio_noacct(bio);
+}
+
+/* Append [@m->home, ...) to @bio if it continues it, else send that and start another. */
+static struct bio *home_add_data(struct journal *j, struct bio *bio, const struct jmap *m)
+{
+	u32 done = 0;
+
+	while (done < m->len) {
+		struct jpos pos = jpos_add(m->pos, done);
+		u32 n = min_t(u32, m->len - done, (BATCH_VECS - 1) * JWIN_CHUNK / JFMT_SECTOR / 2);
+
+		if (bio && (bio_end_sector(bio) != m->home.v + done ||
+			    bio->bi_vcnt + jwin_vecs(n) > BATCH_VECS)) {
+			home_submit(j, bio);
+			bio = NULL;
+		}
+		if (!bio)
+			bio = home_bio(j, jsec(m->home.v + done), REQ_OP_WRITE);
+		jwin_to_bio(&j->image, pos, n, bio);
+		done += n;
+	}
+	return bio;
+}
+
+/* A range without payload. A home that knows no discard loses nothing but the space. */
+static void home_add_range(struct journal *j, const struct jmap *m)
+{
+	bool zeroes = m->kind == JFMT_ZEROES;
+	u32 done = 0;
+
+	if (!zeroes && !bdev_max_discard_sectors(j->home))
+		return;
+	if (!zeroes || bdev_write_zeroes_sectors(j->home)) {
+		struct bio *bio = home_bio(j, m->home, zeroes ? REQ_OP_WRITE_ZEROES | REQ_NOUNMAP :
+								REQ_OP_DISCARD);
+
+		bio->bi_iter.bi_size = m->len * JFMT_SECTOR;
+		home_submit(j, bio);
+		return;
+	}
+	while (done < m->len) {
+		struct bio *bio = home_bio(j, jsec(m->home.v + done), REQ_OP_WRITE);
+
+		while (done < m->len && bio->bi_vcnt < BATCH_VECS) {
+			u32 n = min_t(u32, m->len - done, PAGE_SIZE / JFMT_SECTOR);
+
+			__bio_add_page(bio, ZERO_PAGE(0), n * JFMT_SECTOR, 0);
+			done += n;
+		}
+		home_submit(j, bio);
+	}
+}
+
+/* K3: in home order; returns when all have ended. */
+int batch_write_home(struct journal *j)
+{
+	struct bio *bio = NULL;
+	struct jsec at = jsec(0);
+	struct jmap m;
+
+	j->home_error = 0;
+	while (jindex_next(j->batch, at, &m)) {
+		trace_journal_home(j, &m);
+		if (m.kind == JFMT_DATA)
+			bio = home_add_data(j, bio, &m);
+		else
+			home_add_range(j, &m);
+		at = jsec(m.home.v + m.len);
+	}
+	home_submit(j, bio);
+	wait_event(j->home_wait, !atomic_read(&j->home_inflight));
+	return j->home_error;
+}
+
+/*
+ * K4: everything written before is on the home's stable storage when this
+ * returns 0. Above a device without write cache the block layer drops flushes,
+ * so there is no fence to be had.
+ */
+int batch_fence(struct journal *j)
+{
+	struct bio bio;
+	int r;
+
+	if (!bdev_write_cache(j->home))
+		return -EOPNOTSUPP;
+	bio_init(&bio, j->home, NULL, 0, REQ_OP_WRITE | REQ_PREFLUSH | REQ_SYNC);
+	r = submit_bio_wait(&bio);
+	bio_uninit(&bio);
+	this_cpu_inc(j->stats->fences);
+	return r;
+}
+
+/* K6: the home has it: reads need the log no more. */
+void batch_forget(struct journal *j, struct jpos below)
+{
+	struct jsec at = jsec(0);
+	struct jmap m;
+
+	while (jindex_next(j->batch, at, &m)) {
+		jindex_drop(j->index, m.home, m.len, below);
+		at = jsec(m.home.v + m.len);
+	}
+	batch_clear(j);
+}

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Commit: records become durable, and flushes are served from that.
+ *
+ * Always true: records are sealed, linked and submitted in order of sequence,
+ * each as one FUA write of bytes that never change again; durable.seq is the
+ * last of an unbroken run of written records; a waiter is served only when
+ * durable.seq has reached its target, or with an error after the error was
+ * latched.
+ *
+ * A crash leaves every record up to durable.seq in the log, and any part of
+ * those that were in flight, of which nothing was acknowledged as durable.
+ */
+#include "journal.h"
+#include "trace.h"
+
+/* Epochs end where a flush or FUA arrives, elided or not: the next record starts a new one. */
+static void commit_end_epoch(struct journal *j)
+{
+	j->epoch++;
+}
+
+/* Serve @bio when record @seq is durable: FUA writes, and flushes. [lock] */
+void journal_wait_commit(struct journal *j, struct bio *bio, u64 seq)
+{
+	struct jbio *b = jbio_of(bio);
+
+	lockdep_assert_held(&j->lock);
+	commit_end_epoch(j);
+	b->target = seq;
+	list_add_tail(&b->list, &j->commit_waiters);
+	if (j->open && j->open->seq <= seq) {
+		j->open->flags |= JFMT_RECORD_SYNC;
+		j->want_seq = j->open->seq;
+		queue_work(j->commit_wq, &j->commit_work);
+	}
+}
+
+
+/* flush home: @b is durable in the log, now it waits for its checkpoint. [lock] */
+static void commit_wait_home(struct journal *j, struct jbio *b)
+{
+	list_add_tail(&b->list, &j->home_waiters);
+	if (j->ckpt_goal < b->target)
+		j->ckpt_goal = b->target;
+	journal_kick_checkpoint(j);
+}
+
+/* C1: everything that completed before is in a record that is open or older. */
+void journal_flush(struct journal *j, struct bio *bio)
+{
+	blk_status_t status = BLK_STS_OK;
+	unsigned long flags;
+	u64 target;
+
+	spin_lock_irqsave(&j->lock, flags);
+	this_cpu_inc(j->stats->flushes);
+	target = j->next_seq - 1;
+	trace_journal_flush(j, target, j->durable.seq);
+	if (j->error) {
+		status = BLK_STS_IOERR;
+	} else if (j->durable.seq < target) {
+		journal_wait_commit(j, bio, target);
+		bio = NULL;
+	} else if (j->opts.flush_home && !journal_is_home(j, target)) {
+		commit_end_epoch(j);
+		jbio_of(bio)->target = target;
+		commit_wait_home(j, jbio_of(bio));
+		bio = NULL;
+	} else {
+		commit_end_epoch(j);
+		this_cpu_inc(j->stats->elided);
+	}
+	spin_unlock_irqrestore(&j->lock, flags);
+	if (bio)
+		journal_end(bio, status);
+}
+
+/* C3: number, link and checksum the descriptors. The record is closed and has no writers. */
+static void commit_seal(struct journal *j, struct jrec *rec, struct jpos tail_pos,
+			u64 tail_seq, u64 durable_seq)
+{
+	struct jfmt_record *h = jwin_at(&j->staging, rec->pos, 0, NULL);
+	u32 at = le32_to_cpu(h->next_desc);
+	u16 index = 1;
+
+	if (!rec->desc)
+		h->nr_extents = cpu_to_le16(rec->nr_extents);
+	while (at) {
+		struct jpos pos = jpos_add(rec->pos, at);
+		struct jfmt_desc *d = jwin_at(&j->staging, pos, 0, NULL);
+
+		if (at == rec->desc)
+			d->nr_extents = cpu_to_le16(rec->nr_extents);
+		d->magic = cpu_to_le32(JFMT_DESC_MAGIC);
+		d->nonce = cpu_to_le64(j->geo.nonce);
+		d->seq = cpu_to_le64(rec->seq);
+		d->pos = cpu_to_le64(pos.v);
+		d->index = cpu_to_le16(index++);
+		at = le32_to_cpu(d->next_desc);
+		jdesc_seal(&j->geo, d);
+	}
+	h->magic = cpu_to_le32(JFMT_RECORD_MAGIC);
+	h->nonce = cpu_to_le64(j->geo.nonce);
+	h->seq = cpu_to_le64(rec->seq);
+	h->pos = cpu_to_le64(rec->pos.v);
+	h->epoch = cpu_to_le64(rec->epoch);
+	h->prev_seq = cpu_to_le64(j->link_seq);
+	h->prev_crc = cpu_to_le32(j->link_crc);
+	h->len = cpu_to_le32(rec->len);
+	h->tail_pos = cpu_to_le64(tail_pos.v);
+	h->tail_seq = cpu_to_le64(tail_seq);
+	h->durable_seq = cpu_to_le64(durable_seq);
+	h->time_ms = cpu_to_le64(rec->time_ms);
+	h->flags = cpu_to_le32(rec->flags);
+	h->nr_desc = cpu_to_le16(rec->nr_desc);
+	j->link_crc = jdesc_seal(&j->geo, h);
+	j->link_seq = rec->seq;
+}
+
+/* C6: end the waiters whose target is durable, or all of them when the log failed. [lock] */
+static void commit_take_served(struct journal *j, struct list_head *served)
+{
+	struct jbio *b, *next;
+
+	list_for_each_entry_safe(b, next, &j->commit_waiters, list) {
+		if (!j->error && b->target > j->durable.seq)
+			break;
+		if (!j->error && j->opts.flush_home && !journal_is_home(j, b->target)) {
+			list_del(&b->list);
+			commit_wait_home(j, b);
+		} else {
+			list_move_tail(&b->list, served);
+		}
+	}
+}
+
+void journal_serve(struct list_head *served, blk_status_t status)
+{
+	while (!list_empty(served)) {
+		struct jbio *b = list_first_entry(served, struct jbio, list);
+
+		list_del(&b->list);
+		journal_end(bio_of(b), status);
+	}
+}
+
+/* Called whenever durable, tail or error has changed; any context. */
+void journal_serve_commits(struct journal *j)
+{
+	LIST_HEAD(served);
+	unsigned long flags;
+	blk_status_t status;
+
+	spin_lock_irqsave(&j->lock, flags);
+	commit_take_served(j, &served);
+	status = j->error ? BLK_STS_IOERR : BLK_STS_OK;
+	if (j->durable.seq + 1 == j->next_seq || j->error)
+		wake_up(&j->idle_wait);
+	if (j->nr_deferred)
+		journal_kick_admission(j);
+	if (!j->ckpt_draining && space_used(j) * 100 >= j->geo.area_len * j->opts.high)
+		journal_kick_checkpoint(j);
+	spin_unlock_irqrestore(&j->lock, flags);
+	journal_serve(&served, status);
+}
+
+/* C5: a log write has ended; interrupt context. */
+static void commit_end_io(struct bio *bio)
+{
+	struct jrec *rec = bio->bi_private;
+	struct journal *j = rec->j;
+	blk_status_t status = bio->bi_status;
+	unsigned long flags;
+
+	bio_uninit(bio);
+	if (status) {
+		this_cpu_inc(j->stats->log_errors);
+		journal_fail(j, "log-write", blk_status_to_errno(status));
+		return;
+	}
+	spin_lock_irqsave(&j->lock, flags);
+	rec->state = JREC_WRITTEN;
+	j->commits--;
+	while (!j->error && j->durable.seq + 1 < j->submit_seq) {
+		rec = journal_rec(j, j->durable.seq + 1);
+		if (rec->state != JREC_WRITTEN)
+			break;
+		j->durable.seq = rec->seq;
+		j->durable.last = rec->seq;
+		j->durable.pos = jpos_add(rec->pos, rec->len);
+	}
+	trace_journal_durable(j, j->durable.seq, j->durable.pos, j->commits);
+	if (j->open && j->want_seq >= j->open->seq)
+		queue_work(j->commit_wq, &j->commit_work);
+	spin_unlock_irqrestore(&j->lock, flags);
+	journal_serve_commits(j);
+}
+
+/* C4: one write, header and payload together. */
+static void commit_submit(struct journal *j, struct jrec *rec)
+{
+	bio_init(&rec->bio, j->log, rec->vecs, jwin_vecs(j->geo.record_max),
+		 REQ_OP_WRITE | REQ_FUA | REQ_SYNC | REQ_IDLE | REQ_META);
+	rec->bio.bi_iter.bi_sector = jring_dev(&j->geo, rec->pos);
+	rec->bio.bi_end_io = commit_end_io;
+	rec->bio.bi_private = rec;
+	jwin_to_bio(&j->staging, rec->pos, rec->len, &rec->bio);
+	this_cpu_inc(j->stats->log_writes);
+	this_cpu_add(j->stats->log_sectors, rec->len);
+	trace_journal_commit(j, rec->seq, rec->pos, rec->len);
+	submit_bio_noacct(&rec->bio);
+}
+
+/* C2-C4: close the open record if somebody waits for it, write what is closed. */
+void journal_commit_work(struct work_struct *work)
+{
+	struct journal *j = container_of(work, struct journal, commit_work);
+
+	for (;;) {
+		struct jrec *rec;
+		struct jpos tail_pos;
+		u64 tail_seq, durable_seq;
+
+		spin_lock_irq(&j->lock);
+		if (j->open && j->want_seq >= j->open->seq && j->commits < JOURNAL_COMMITS)
+			space_close(j);
+		rec = journal_rec(j, j->submit_seq);
+		if (j->error || j->submit_seq == j->next_seq || rec->state != JREC_CLOSED ||
+		    atomic_read_acquire(&rec->writers)) {
+			spin_unlock_irq(&j->lock);
+			return;
+		}
+		rec->state = JREC_WRITING;
+		rec->len = jround_unit(&j->geo, rec->len);
+		j->submit_seq++;
+		j->commits++;
+		tail_pos = j->tail.pos;
+		tail_seq = j->tail.seq;
+		durable_seq = j->durable.last;
+		spin_unlock_irq(&j->lock);
+
+		commit_seal(j, rec, tail_pos, tail_seq, durable_seq);
+		commit_submit(j, rec);
+	}
+}
+
+/* Nothing acknowledged stays only in memory for longer than autocommit_ms. */
+void journal_autocommit_work(struct work_struct *work)
+{
+	struct journal *j = container_of(to_delayed_work(work), struct journal,
+					 autocommit_work);
+	u64 now = ktime_get_real_ns() / NSEC_PER_MSEC, age;
+
+	spin_lock_irq(&j->lock);
+	if (j->open) {
+		age = now - min(now, j->open->time_ms);
+		if (age >= j->opts.autocommit_ms) {
+			j->want_seq = j->open->seq;
+			queue_work(j->commit_wq, &j->commit_work);
+		} else {
+			queue_delayed_work(j->commit_wq, &j->autocommit_work,
+					   msecs_to_jiffies(j->opts.autocommit_ms - age));
+		}
+	}
+	spin_unlock_irq(&j->lock);
+}
+
+/* Commit all that was acknowledged; no new bios arrive. */
+int journal_commit_all(struct journal *j, long timeout)
+{
+	spin_lock_irq(&j->lock);
+	if (j->open) {
+		j->want_seq = j->open->seq;
+		queue_work(j->commit_wq, &j->commit_work);
+	}
+	spin_unlock_irq(&j->lock);
+	if (!wait_event_timeout(j->idle_wait, READ_ONCE(j->error) ||
+				READ_ONCE(j->durable.seq) + 1 == READ_ONCE(j->next_seq),
+				timeout))
+		return -ETIMEDOUT;
+	return j->error;
+}

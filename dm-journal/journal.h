@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The journal in memory.
+ *
+ * Always true, whenever journal.lock is free:
+ *
+ *   free_to <= tail <= durable.pos <= head, and head - free_to <= area_len;
+ *   positions in [durable.pos, head) are in staging;
+ *   every acknowledged write is in a record before head and in the index,
+ *   or it is durable at home.
+ *
+ * Lock order: journals_lock, super_lock, lock. lock is taken with interrupts
+ * off, because log writes complete in them; nobody submits a bio, allocates,
+ * sleeps or asks the index under it.
+ *
+ * Step numbers (W1, C2, K3, ...) are those of docs/paths.md.
+ */
+#ifndef DM_JOURNAL_H
+#define DM_JOURNAL_H
+
+#include <linux/bio.h>
+#include <linux/blkdev.h>
+#include <linux/device-mapper.h>
+#include <linux/list.h>
+#include <linux/math64.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include "format.h"
+#include "ring.h"
+#include "index.h"
+#include "scan.h"
+
+#define DM_MSG_PREFIX "journal"
+
+/* Records in memory: the open one, and those on their way to the log. */
+#define JOURNAL_RECS		64
+/* The checkpoint reads this much of the log at a time (sectors), */
+#define JOURNAL_CKPT_READ	2048
+/* and while the log is not empty looks this often if lag or idleness ask for it. */
+#define JOURNAL_CKPT_TIMER	(HZ / 4)
+/*
+ * The most index entries that the extents of one record, and of one batch, are
+ * worth (space_weight()), so that the nodes which an index keeps in reserve are
+ * enough for a batch when there is no memory. A record of single sectors fits.
+ */
+#define JOURNAL_WEIGHT		4608
+/* Reads in own pages are cut into pieces of 1 << this pages. */
+#define JOURNAL_BOUNCE_ORDER	4
+/* Commits for waiting flushes that may be in flight before further ones are grouped. */
+#define JOURNAL_COMMITS		2
+/* A crash leaves fewer records than this in flight; no sequence is ever used twice. */
+#define JOURNAL_SEQ_JUMP	65536
+
+/*
+ * A window on the log in memory: position p lies at byte (p * 512) % size.
+ * Made of chunks that the page allocator gives without trouble.
+ */
+#define JWIN_CHUNK_ORDER	3
+#define JWIN_CHUNK		(PAGE_SIZE << JWIN_CHUNK_ORDER)
+
+struct jwin {
+	struct page	**chunk;
+	unsigned int	nr_chunks;
+	u64		sectors;
+};
+
+/* The options of a table, as parsed; a reload brings new ones. */
+struct journal_opts {
+	bool		flush_home;
+	unsigned int	staging_mib;
+	unsigned int	autocommit_ms;
+	unsigned int	high, low;		/* percent of the log */
+	unsigned int	max_lag_ms;		/* 0: no limit */
+	unsigned int	idle_ms;		/* 0: idleness starts no checkpoint */
+	unsigned int	inflight_kib;
+	unsigned int	index_mib;
+	u32		set;			/* which were given, bits by position in the parser */
+};
+
+enum jrec_state {
+	JREC_OPEN,		/* takes extents */
+	JREC_CLOSED,		/* takes no more; copies may be under way */
+	JREC_WRITING,		/* sealed: its bytes never change again */
+	JREC_WRITTEN,		/* on stable storage, perhaps behind one that is not */
+};
+
+/* A record on its way. Its descriptors and payload are built in staging, in place. */
+struct jrec {
+	u64		seq;
+	u64		epoch;
+	u64		time_ms;
+	struct jpos	pos;
+	u32		len;		/* sectors handed out so far [lock] */
+	u32		flags;		/* JFMT_RECORD_* [lock] */
+	u32		weight;		/* of its extents [lock] */
+	u32		desc;		/* offset of the last descriptor, sectors [lock] */
+	u16		nr_desc;	/* [lock] */
+	u16		nr_extents;	/* in the last descriptor [lock] */
+	enum jrec_state	state;		/* [lock] */
+	atomic_t	writers;	/* copies under way, and one while it is open */
+	u64		seen[8];	/* filter of the home blocks it holds [lock] */
+	struct journal	*j;
+	struct bio	bio;
+	struct bio_vec	*vecs;
+};
+
+/* Per-bio data, one for each clone that the core makes; journal_map() fills in j, pin and remapped. */
+struct jbio {
+	struct list_head list;		/* on deferred, commit_waiters or home_waiters [lock] */
+	u64		target;		/* waits for this sequence */
+	struct journal	*j;
+	struct work_struct work;	/* reads that cannot end in interrupt context */
+	struct bvec_iter iter;		/* of a read from the log, before it is consumed */
+	struct jmap	map;		/* of that read */
+	s8		pin;		/* counter it holds, or -1 */
+	bool		remapped;	/* went to the log as it is; its checksum is still to be judged */
+};
+
+/* Counters of the status line, one set per CPU. */
+struct jstats {
+	u64	reads, reads_staging, reads_log;
+	u64	writes, write_sectors, flushes, elided, fuas, discards, deferred;
+	u64	log_writes, log_sectors, log_preflushes;
+	u64	batches, home_writes, home_sectors, fences;
+	u64	log_errors, home_errors;
+};
+
+/*
+ * One journal: belongs to a mapped device, and is shared by its successive
+ * tables, so that nothing that is only in memory is lost with a reload.
+ */
+struct journal {
+	struct list_head list;		/* all journals [journals_lock] */
+	unsigned int	refs;		/* tables [journals_lock] */
+	struct mapped_device *md;
+	dev_t		log_dev, home_dev;
+	struct journal_opts made;	/* what its memory was sized by */
+
+	/* Of the table that is active; changed only while suspended. */
+	struct journal_opts opts;
+	struct dm_target *ti;
+	struct block_device *home, *log;
+
+	struct jgeo	geo;
+	struct jindex	*index;
+	struct jwin	staging;
+	struct journal_pins {
+		atomic_t	count[2];
+		int		current_count;
+		wait_queue_head_t wait;
+	} pins;
+	mempool_t	bounce_pages;	/* READ_BOUNCE sectors each */
+
+	spinlock_t	lock;
+	/* the log [lock] */
+	struct jpos	head;		/* next position handed out, a multiple of unit */
+	struct jpos	staging_low;	/* nothing below was ever in staging; set by recovery */
+	struct jpos	free_to;	/* log space below may be reused */
+	u64		epoch;		/* of the next record that opens */
+	u64		next_seq;	/* of the next record that opens */
+	struct jrec	*open;
+	u64		submit_seq;	/* next record to be sealed and written */
+	unsigned int	commits;	/* records in state WRITING */
+	u64		want_seq;	/* close the open record if it is not behind this one */
+	struct {
+		struct jpos	pos;	/* end of the last durable record */
+		u64		seq;	/* what waiters compare with; a recovery jumps ahead with it */
+		u64		last;	/* sequence of that record itself */
+	} durable;
+	u64		link_seq;	/* the record sealed last: the next one's link */
+	u32		link_crc;
+	spinlock_t	absorb_lock;	/* overwrites inside an open record; nests nothing but the index */
+	struct jrec	rec[JOURNAL_RECS];	/* at seq % JOURNAL_RECS */
+	/* bios that wait, each list in order of arrival [lock] */
+	struct list_head deferred;	/* for space */
+	unsigned int	nr_deferred;
+	struct list_head commit_waiters;	/* for durable.seq to reach their target */
+	struct list_head home_waiters;		/* for tail.seq to reach their target */
+	int		error;		/* latched: the log is no longer written */
+	const char	*reason;	/* why, or why the home stalls; NULL: nothing wrong */
+	u64		reason_seq;	/* the record it is about; 0: none */
+	bool		requeue;	/* noflush suspend: deferred bios go back to the core */
+	struct jstats __percpu *stats;
+
+	/* the checkpoint; changed by its worker only, or while that is stopped */
+	struct jtail {
+		struct jpos	pos;	/* home durably holds everything before */
+		u64		seq;
+		u32		crc;
+		u64		epoch;
+	} tail;			/* [also lock] as in the newest superblock */
+	u64		ckpt_goal;	/* reach this sequence [lock] */
+	u64		event_seq;	/* raise an event when this one is at home; 0: none [lock] */
+	bool		ckpt_draining;	/* between the watermarks [lock] */
+	bool		ckpt_running;	/* its worker is at it */
+	bool		ckpt_stalled;	/* the last attempt failed [lock] */
+	bool		ckpt_stop;	/* no new batch [lock] */
+	u64		lag_since_ms;	/* wall clock: about when the oldest record not at home opened; 0: none [lock] */
+	u64		rate, rate_start_ns, rate_sectors;	/* log sectors a second, smoothed [lock] */
+	struct jwin	image;		/* the part of the log that batches are made from */
+	struct jpos	image_low, image_high;
+	struct bio_vec	*image_vecs;
+	struct jindex	*batch;		/* one shard: newest version of each sector in the batch */
+	u32		batch_weight;
+	struct bio_set	home_bios;
+	atomic_t	home_inflight;
+	int		home_error;	/* first of the batch */
+	wait_queue_head_t home_wait;
+
+	struct mutex	super_lock;
+	struct jsuper	super;		/* as last written [super_lock] */
+	struct page	*super_page;
+
+	bool		recovered;	/* memory says what the log holds; suspend and resume only */
+	bool		suspended;	/* [journals_lock] */
+	unsigned long	last_io;	/* jiffies of the last foreground bio */
+
+	/*
+	 * Separate, because the work on one may wait for the work on the
+	 * next: admission for the checkpoint, the checkpoint for the commit.
+	 */
+	struct workqueue_struct *commit_wq, *ckpt_wq, *admit_wq, *read_wq;
+	struct work_struct	commit_work, ckpt_work, event_work;
+	struct delayed_work	autocommit_work, admit_work, ckpt_timer;
+	wait_queue_head_t	idle_wait;	/* durable reached the head, or an error */
+};
+
+/* What a table's constructor made. */
+struct journal_table {
+	struct journal	*j;
+	struct dm_dev	*home, *log;
+	struct journal_opts opts;
+};
+
+/* A place for an extent in the open record, with its copy counted as under way. */
+struct jslot {
+	struct jrec	*rec;
+	struct jfmt_extent *extent;	/* in staging */
+	struct jpos	pos;		/* of the payload */
+};
+
+static inline const char *journal_name(const struct journal *j)
+{
+	return dm_device_name(j->md);
+}
+
+static inline struct jbio *jbio_of(struct bio *bio)
+{
+	return dm_per_bio_data(bio, sizeof(struct jbio));
+}
+
+static inline struct bio *bio_of(struct jbio *b)
+{
+	return dm_bio_from_per_bio_data(b, sizeof(struct jbio));
+}
+
+static inline struct jrec *journal_rec(struct journal *j, u64 seq)
+{
+	return &j->rec[seq % JOURNAL_RECS];
+}
+
+/* Where a bio starts on the volume, which is where it starts at home. */
+static inline struct jsec journal_home_sector(struct journal *j, struct bio *bio)
+{
+	return jsec(dm_target_offset(j->ti, bio->bi_iter.bi_sector));
+}
+
+static inline void journal_end(struct bio *bio, blk_status_t status)
+{
+	bio->bi_status = status;
+	bio_endio(bio);
+}
+
+/* The largest write that is never torn, sectors. */
+static inline u32 journal_atomic(const struct journal *j)
+{
+	return j->geo.record_max - 2 * j->geo.unit;
+}
+
+/* window.c: memory that mirrors a part of the log. */
+int jwin_init(struct jwin *w, u64 sectors);	/* may sleep; -ENOMEM */
+void jwin_exit(struct jwin *w);
+void *jwin_at(const struct jwin *w, struct jpos pos, u32 skip, u32 *room);	/* any context */
+unsigned int jwin_vecs(u32 sectors);	/* bio vectors that this many sectors may take */
+void jwin_to_bio(const struct jwin *w, struct jpos pos, u32 sectors, struct bio *bio);
+void jwin_copy_from_bio(const struct jwin *w, struct jpos pos, struct bio *bio);
+void jwin_copy_to_bio(const struct jwin *w, struct jpos pos, struct bio *bio);
+void jwin_copy(const struct jwin *to, const struct jwin *from, struct jpos pos, u32 sectors);
+u32 jwin_crc(const struct jwin *w, struct jpos pos, u32 sectors, u32 seed);
+
+/* space.c: head, free space, the open record. All with lock held. */
+bool space_take(struct journal *j, struct jsec home, u32 len, enum jfmt_kind kind,
+		struct jslot *slot);
+void space_close(struct journal *j);		/* close the open record, if there is one */
+void space_put(struct jslot *slot);		/* the slot's copy is done; without lock, any context */
+u32 space_weight(u32 len);			/* index entries that an extent is worth */
+u64 space_used(const struct journal *j);	/* sectors of the area that are not free */
+
+/* write.c: W. map() context; bio may be completed on return. */
+void journal_write(struct journal *j, struct bio *bio);
+void journal_defer(struct journal *j, struct bio *bio);		/* any process context */
+void journal_write_end(struct journal *j, struct bio *bio, struct jslot *slot);
+void journal_admit_work(struct work_struct *work);
+void journal_kick_admission(struct journal *j);			/* any context */
+
+/* discard.c: D. Worker context. False: no room now. */
+bool journal_discard(struct journal *j, struct bio *bio);
+
+/* commit.c: C. */
+void journal_flush(struct journal *j, struct bio *bio);		/* map() context */
+void journal_wait_commit(struct journal *j, struct bio *bio, u64 seq);	/* lock held */
+void journal_serve(struct list_head *served, blk_status_t status);	/* any context, no lock held */
+void journal_serve_commits(struct journal *j);	/* durable, tail or error has changed; any context */
+void journal_commit_work(struct work_struct *work);
+void journal_autocommit_work(struct work_struct *work);
+/* may sleep for @timeout jiffies; 0, the latched error, or -ETIMEDOUT */
+int journal_commit_all(struct journal *j, long timeout);
+
+/* read.c: R. */
+int journal_read(struct journal *j, struct bio *bio);		/* map() context; DM_MAPIO_* */
+int journal_read_end(struct journal *j, struct bio *bio, blk_status_t status); /* end_io; DM_ENDIO_* */
+void journal_read_unpin(struct journal *j, struct jbio *b);	/* any context */
+void journal_pins_init(struct journal_pins *p);
+void journal_pins_drain(struct journal_pins *p);	/* may sleep */
+
+/* checkpoint.c: K. */
+void journal_ckpt_work(struct work_struct *work);
+void journal_ckpt_timer(struct work_struct *work);
+void journal_ckpt_run(struct journal *j);	/* batches, as long as they are wanted; worker, or recovery */
+void journal_kick_checkpoint(struct journal *j);	/* any context */
+u64 journal_request_checkpoint(struct journal *j, u64 seq);	/* process context; the sequence to wait for */
+bool journal_is_home(const struct journal *j, u64 seq);	/* lock held */
+
+/* batch.c: the home side of a batch. Worker, or recovery; may sleep; 0 or -errno. */
+int batch_add(struct journal *j, const struct jrecord *rec);
+void batch_clear(struct journal *j);
+int batch_write_home(struct journal *j);
+int batch_fence(struct journal *j);
+void batch_forget(struct journal *j, struct jpos below);
+
+/* super.c: the two superblock slots. May sleep. */
+int journal_super_read(struct block_device *log, struct jsuper *out, const char **why);
+int __must_check journal_super_write(struct journal *j, blk_opf_t opf);	/* super_lock held */
+int journal_log_io(struct block_device *log, blk_opf_t opf, sector_t sector, struct page *page,
+		   unsigned int bytes);	/* one synchronous bio; @page physically contiguous */
+
+/* recover.c: V. Resume context, device suspended; may sleep. */
+int journal_recover(struct journal *j);
+
+/* fail.c: the one door for errors. */
+void journal_fail(struct journal *j, const char *what, int error);	/* any context */
+void journal_stall(struct journal *j, const char *what, u64 seq, int error);	/* worker */
+void journal_unstall(struct journal *j);		/* worker */
+void journal_event_work(struct work_struct *work);
+
+/* life.c: journals, their tables, suspend and resume. May sleep. */
+int journal_get(struct dm_target *ti, struct journal_table *t);	/* sets t->j, or ti->error */
+void journal_put(struct journal *j);
+void journal_presuspend(struct dm_target *ti);
+void journal_postsuspend(struct dm_target *ti);
+int journal_preresume(struct dm_target *ti);
+int journal_life_init(void);
+void journal_life_exit(void);
+
+#endif

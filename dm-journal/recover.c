@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Recovery: from what the log holds to a volume that can be used.
+ *
+ * Always true: nothing is exposed before the barrier is durable: a superblock
+ * that names the last accepted record and the first new sequence, behind which
+ * no later scan accepts anything older. The home is not written, unless the
+ * index cannot hold the log.
+ *
+ * A crash at any point leaves the log as it was, or with the barrier, and
+ * recovery starts again.
+ */
+#include <linux/vmalloc.h>
+
+#include "journal.h"
+#include "trace.h"
+
+#define RECOVER_BUF	512		/* sectors */
+
+struct recover {
+	struct journal	*j;
+	struct bio_vec	vecs[RECOVER_BUF * JFMT_SECTOR / PAGE_SIZE];
+};
+
+static int recover_read(void *ctx, __u64 sector, void *buf, __u32 sectors)
+{
+	struct recover *rc = ctx;
+	u32 bytes = sectors * JFMT_SECTOR, n;
+	struct bio bio;
+	int r;
+
+	bio_init(&bio, rc->j->log, rc->vecs, ARRAY_SIZE(rc->vecs), REQ_OP_READ);
+	bio.bi_iter.bi_sector = sector;
+	for (; bytes; bytes -= n, buf += n) {
+		n = min_t(u32, bytes, PAGE_SIZE - offset_in_page(buf));
+		__bio_add_page(&bio, vmalloc_to_page(buf), n, offset_in_page(buf));
+	}
+	r = submit_bio_wait(&bio);
+	bio_uninit(&bio);
+	return r;
+}
+
+/* V3: everything before this record is accepted and in the index. */
+static int recover_record(void *ctx, const struct jrecord *rec)
+{
+	struct journal *j = ((struct recover *)ctx)->j;
+
+	j->durable.pos = rec->pos;
+	j->durable.seq = rec->prev_seq;
+	j->head = jpos_add(rec->pos, rec->len);
+	if (!j->lag_since_ms)
+		j->lag_since_ms = rec->time_ms;
+	return 0;
+}
+
+/* The index is full: send home what was accepted so far. */
+static int recover_make_room(struct journal *j)
+{
+	u64 before = j->tail.pos.v;
+
+	j->ckpt_goal = j->durable.seq;
+	journal_ckpt_run(j);
+	return j->tail.pos.v > before ? 0 : -ENOMEM;
+}
+
+static int recover_extent(void *ctx, const struct jrecord *rec, const struct jextent *x)
+{
+	struct journal *j = ((struct recover *)ctx)->j;
+	struct jmap m = {
+		.home = x->home, .len = x->len, .kind = x->kind, .mapped = true,
+		.pos = x->pos, .has_check = x->kind == JFMT_DATA,
+		.check = jindex_check(x->crc),
+	};
+
+	if (jindex_reserve(j->index, x->len)) {
+		int r = recover_make_room(j);
+
+		if (!r)
+			r = jindex_reserve(j->index, x->len);
+		if (r)
+			return r;
+	}
+	jindex_insert(j->index, &m);
+	return 0;
+}
+
+static const struct jscan_ops recover_ops = {
+	.read	= recover_read,
+	.record	= recover_record,
+	.extent	= recover_extent,
+};
+
+/* V4: no scan goes back behind this point. */
+static int recover_barrier(struct journal *j, const struct jscan_result *res)
+{
+	struct jsuper *sb = &j->super;
+	u64 seq = max3(res->seen_seq, res->durable_seq, max(sb->first_new_seq, res->last_seq));
+	int r;
+
+	if (seq > JFMT_SEQ_MAX - 2 * JOURNAL_SEQ_JUMP) {
+		DMERR("%s: the log %pg has used up its sequence numbers; checkpoint it with jbdctl recover and format it anew",
+		      journal_name(j), j->log);
+		return -EOVERFLOW;
+	}
+	mutex_lock(&j->super_lock);
+	sb->barrier_seq = res->last_seq;
+	sb->barrier_pos = res->head;
+	sb->barrier_crc = res->last_crc;
+	sb->first_new_seq = seq + JOURNAL_SEQ_JUMP;
+	sb->durable_seq = res->last_seq;
+	sb->epoch = max(sb->epoch, res->last_epoch) + 1;
+	sb->flags |= JFMT_SUPER_RUNNING;
+	sb->recoveries++;
+	r = journal_super_write(j, REQ_PREFLUSH);
+	mutex_unlock(&j->super_lock);
+	return r;
+}
+
+/* V5 */
+static void recover_start(struct journal *j, const struct jscan_result *res)
+{
+	j->head = res->head;
+	j->staging_low = res->head;
+	j->image_low = res->head;
+	j->image_high = res->head;
+	j->epoch = j->super.epoch;
+	j->next_seq = j->super.first_new_seq;
+	j->submit_seq = j->next_seq;
+	j->durable.pos = res->head;
+	j->durable.seq = j->next_seq - 1;
+	j->durable.last = res->last_seq;
+	j->link_seq = res->last_seq;
+	j->link_crc = res->last_crc;
+	if (j->tail.pos.v == res->head.v)
+		j->lag_since_ms = 0;
+}
+
+/* V1 */
+static int recover_super(struct journal *j)
+{
+	const char *why = "";
+	int r = journal_super_read(j->log, &j->super, &why);
+
+	if (r) {
+		DMERR("%s: log %pg: %s", journal_name(j), j->log, why);
+		return r;
+	}
+	if (memcmp(&j->super.geo, &j->geo, sizeof(j->geo))) {
+		DMERR("%s: log %pg was formatted again after this table was loaded; load the table again",
+		      journal_name(j), j->log);
+		return -ESTALE;
+	}
+	if (j->super.flags & JFMT_SUPER_RETIRED) {
+		DMERR("%s: log %pg is retired: its home went on without it; use the home as it is, or format the log with jbdctl create",
+		      journal_name(j), j->log);
+		return -ESTALE;
+	}
+	return 0;
+}
+
+int journal_recover(struct journal *j)
+{
+	struct jscan_result res;
+	struct recover *rc;
+	void *buf;
+	int r = recover_super(j);
+
+	if (r)
+		return r;
+	buf = vmalloc(RECOVER_BUF * JFMT_SECTOR);
+	rc = kmalloc(sizeof(*rc), GFP_NOIO);
+	r = -ENOMEM;
+	if (!buf || !rc)
+		goto out;
+	rc->j = j;
+
+	jindex_clear(j->index);
+	j->tail = (struct jtail) {
+		.pos = j->super.tail_pos, .seq = j->super.tail_seq, .crc = j->super.tail_crc,
+		.epoch = j->super.epoch,
+	};
+	j->free_to = j->tail.pos;
+	j->head = j->tail.pos;
+	j->durable.pos = j->tail.pos;
+	j->durable.seq = j->tail.seq;
+	j->staging_low = jpos(~0ull);
+	j->lag_since_ms = 0;
+	j->ckpt_stop = false;
+
+	/* V2: what may lie behind a hole is what can be in flight, twice, and a record */
+	jscan(&j->super, &recover_ops, rc, buf, RECOVER_BUF,
+	      4ull * j->opts.inflight_kib + 2 * j->geo.record_max, &res);
+	switch (res.end) {
+	case JSCAN_END:
+		r = recover_barrier(j, &res);
+		break;
+	case JSCAN_STOPPED:
+		DMERR("%s: recovery failed (%d): record %llu does not fit in index_mib %u, and cannot be checkpointed",
+		      journal_name(j), res.error, res.last_seq, j->opts.index_mib);
+		r = res.error;
+		break;
+	case JSCAN_UNREADABLE:
+		DMERR("%s: log %pg cannot be read at sector %llu (%d); nothing was changed",
+		      journal_name(j), j->log, res.head_dev, res.error);
+		r = res.error;
+		break;
+	case JSCAN_DAMAGE:
+		DMERR("%s: log %pg is damaged behind record %llu, at sector %llu: %s; records up to %llu were durable. The home is consistent without the rest: jbdctl recover --accept-loss",
+		      journal_name(j), j->log, res.last_seq, res.head_dev, res.why,
+		      res.durable_seq);
+		r = -EUCLEAN;
+		break;
+	}
+	if (r)
+		goto out;
+	recover_start(j, &res);
+	trace_journal_recover(j, res.last_seq, res.head, res.records);
+	DMINFO("%s: recovered %llu records (%llu extents) from %llu sectors read; %llu of %llu sectors in use",
+	       journal_name(j), res.records, res.extents, res.read_sectors, space_used(j),
+	       j->geo.area_len);
+	j->recovered = true;
+out:
+	kfree(rc);
+	vfree(buf);
+	return r;
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Log space and the open record.
+ *
+ * Always true: what the open record holds lies in staging at its final log
+ * position, descriptors and payload; space for its header, further descriptors
+ * and padding was taken together with each extent, so that closing and
+ * committing it can never lack anything. Positions below free_to are reused;
+ * positions from durable.pos on are never overwritten in staging.
+ *
+ * A crash forgets the open record, of which nothing was acknowledged as durable.
+ */
+#include <linux/ktime.h>
+
+#include "journal.h"
+
+u64 space_used(const struct journal *j)
+{
+	return j->head.v - j->free_to.v;
+}
+
+u32 space_weight(u32 len)
+{
+	return 1 + len / 8192;
+}
+
+/* May the record @seq reach up to @end? [lock] */
+static bool space_room(const struct journal *j, u64 seq, struct jpos end)
+{
+	u64 inflight = end.v - j->durable.pos.v;
+
+	if (end.v - j->free_to.v > j->geo.area_len || inflight > j->staging.sectors)
+		return false;
+	/* the only record that is not durable may be of any size */
+	return seq == j->durable.seq + 1 || inflight <= 2ull * j->opts.inflight_kib;
+}
+
+static void space_set_head(struct journal *j, struct jpos head)
+{
+	WRITE_ONCE(j->head.v, head.v);
+	/* before the bytes in staging change; pairs with read_staging() */
+	smp_wmb();
+}
+
+/* A fresh descriptor in staging, @offset sectors into the record. [lock] */
+static void *space_descriptor(struct journal *j, struct jrec *rec, u32 offset)
+{
+	void *block = jwin_at(&j->staging, jpos_add(rec->pos, offset), 0, NULL);
+
+	memset(block, 0, j->geo.unit * JFMT_SECTOR);
+	rec->desc = offset;
+	rec->nr_desc++;
+	rec->nr_extents = 0;
+	return block;
+}
+
+/* Open a record that takes @payload sectors at first. [lock] */
+static struct jrec *space_open(struct journal *j, u32 payload)
+{
+	u32 need = jround_unit(&j->geo, j->geo.unit + payload);
+	struct jrec *rec = journal_rec(j, j->next_seq);
+	struct jpos pos = j->head;
+
+	if (j->next_seq - j->durable.seq > JOURNAL_RECS)
+		return NULL;
+	if (jring_left(&j->geo, pos) < need)
+		pos = jring_next_lap(&j->geo, pos);
+	if (!space_room(j, j->next_seq, jpos_add(pos, need)))
+		return NULL;
+
+	rec->seq = j->next_seq++;
+	rec->epoch = j->epoch;
+	rec->time_ms = ktime_get_real_ns() / NSEC_PER_MSEC;
+	rec->pos = pos;
+	rec->len = j->geo.unit;
+	rec->flags = 0;
+	rec->weight = 0;
+	rec->nr_desc = 0;
+	rec->state = JREC_OPEN;
+	atomic_set(&rec->writers, 1);
+	memset(rec->seen, 0, sizeof(rec->seen));
+	space_set_head(j, jpos_add(pos, need));
+	space_descriptor(j, rec, 0);
+	j->open = rec;
+	if (!j->lag_since_ms)
+		j->lag_since_ms = rec->time_ms;
+	queue_delayed_work(j->commit_wq, &j->autocommit_work,
+			   msecs_to_jiffies(j->opts.autocommit_ms));
+	queue_delayed_work(j->ckpt_wq, &j->ckpt_timer, JOURNAL_CKPT_TIMER);
+	return rec;
+}
+
+void space_close(struct journal *j)
+{
+	struct jrec *rec = j->open;
+
+	lockdep_assert_held(&j->lock);
+	if (!rec)
+		return;
+	j->open = NULL;
+	rec->state = JREC_CLOSED;
+	if (atomic_dec_and_test(&rec->writers))
+		queue_work(j->commit_wq, &j->commit_work);
+}
+
+void space_put(struct jslot *slot)
+{
+	struct journal *j = slot->rec->j;
+
+	if (atomic_dec_and_test(&slot->rec->writers))
+		queue_work(j->commit_wq, &j->commit_work);
+}
+
+/*
+ * W3: a place in the open record for @len sectors of @home, or false: no room
+ * now. The caller owns a copy under way (space_put()).
+ */
+bool space_take(struct journal *j, struct jsec home, u32 len, enum jfmt_kind kind,
+		struct jslot *slot)
+{
+	u32 payload = kind == JFMT_DATA ? len : 0;
+	struct jrec *rec = j->open;
+	bool new_desc = false;
+	struct jfmt_extent *x;
+	void *block;
+	u32 at, end;
+
+	lockdep_assert_held(&j->lock);
+	if (rec) {
+		new_desc = rec->nr_extents == (rec->desc ? jgeo_desc_extents(&j->geo) :
+					       jgeo_header_extents(&j->geo));
+		at = new_desc ? jround_unit(&j->geo, rec->len) + j->geo.unit : rec->len;
+		end = jround_unit(&j->geo, at + payload);
+		if (end > j->geo.record_max || end > jring_left(&j->geo, rec->pos) ||
+		    rec->weight + space_weight(len) > JOURNAL_WEIGHT) {
+			space_close(j);
+			rec = NULL;
+		} else if (!space_room(j, rec->seq, jpos_add(rec->pos, end))) {
+			return false;
+		}
+	}
+	if (!rec) {
+		rec = space_open(j, payload);
+		if (!rec)
+			return false;
+		new_desc = false;
+		at = rec->len;
+		end = jround_unit(&j->geo, at + payload);
+	}
+	space_set_head(j, jpos_add(rec->pos, end));
+
+	if (new_desc) {
+		u32 last = rec->desc;
+		u32 next = at - j->geo.unit;
+
+		block = jwin_at(&j->staging, jpos_add(rec->pos, last), 0, NULL);
+		if (last) {
+			((struct jfmt_desc *)block)->next_desc = cpu_to_le32(next);
+			((struct jfmt_desc *)block)->nr_extents = cpu_to_le16(rec->nr_extents);
+		} else {
+			((struct jfmt_record *)block)->next_desc = cpu_to_le32(next);
+			((struct jfmt_record *)block)->nr_extents = cpu_to_le16(rec->nr_extents);
+		}
+		block = space_descriptor(j, rec, next);
+	} else {
+		block = jwin_at(&j->staging, jpos_add(rec->pos, rec->desc), 0, NULL);
+	}
+	x = rec->desc ? ((struct jfmt_desc *)block)->extent :
+			((struct jfmt_record *)block)->extent;
+	x += rec->nr_extents++;
+	x->where = cpu_to_le64(home.v | (u64)kind << JFMT_HOME_BITS);
+	x->len = cpu_to_le32(len);
+	x->crc = 0;
+	rec->len = at + payload;
+	rec->weight += space_weight(len);
+	atomic_inc(&rec->writers);
+
+	slot->rec = rec;
+	slot->extent = x;
+	slot->pos = jpos_add(rec->pos, at);
+	return true;
+}

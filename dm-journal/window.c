@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Windows: memory that mirrors a part of the log.
+ *
+ * Always true: position p lies at byte (p * 512) % size of its window, so a
+ * window of n sectors can hold any n consecutive positions, and a unit or an
+ * extent slot never straddles two chunks. Who may use which part is not known
+ * here: see staging in space.c and the image in checkpoint.c.
+ *
+ * A crash loses windows as a whole; nothing in them is the only copy of
+ * anything that was acknowledged as durable.
+ */
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "journal.h"
+
+int jwin_init(struct jwin *w, u64 sectors)
+{
+	unsigned int n = DIV_ROUND_UP_ULL(sectors * JFMT_SECTOR, JWIN_CHUNK);
+
+	w->chunk = kvcalloc(n, sizeof(*w->chunk), GFP_KERNEL);
+	if (!w->chunk)
+		return -ENOMEM;
+	w->sectors = (u64)n * (JWIN_CHUNK / JFMT_SECTOR);
+	for (w->nr_chunks = 0; w->nr_chunks < n; w->nr_chunks++) {
+		/* zeroed: padding must not carry foreign memory to the log */
+		struct page *page = alloc_pages(GFP_KERNEL | __GFP_COMP | __GFP_ZERO |
+						__GFP_NOWARN, JWIN_CHUNK_ORDER);
+
+		if (!page) {
+			jwin_exit(w);
+			return -ENOMEM;
+		}
+		w->chunk[w->nr_chunks] = page;
+	}
+	return 0;
+}
+
+void jwin_exit(struct jwin *w)
+{
+	while (w->nr_chunks)
+		__free_pages(w->chunk[--w->nr_chunks], JWIN_CHUNK_ORDER);
+	kvfree(w->chunk);
+	w->chunk = NULL;
+}
+
+static struct page *jwin_page(const struct jwin *w, struct jpos pos, u32 skip,
+			      u32 *offset)
+{
+	u64 byte = jring_rem(pos.v, w->sectors) * JFMT_SECTOR + skip;
+	u64 n = byte / JWIN_CHUNK;
+
+	*offset = byte % JWIN_CHUNK;
+	return w->chunk[n < w->nr_chunks ? n : n - w->nr_chunks];
+}
+
+/* The byte @skip behind @pos, and in @room (may be NULL) how many follow it contiguously. */
+void *jwin_at(const struct jwin *w, struct jpos pos, u32 skip, u32 *room)
+{
+	u32 offset;
+	struct page *page = jwin_page(w, pos, skip, &offset);
+
+	if (room)
+		*room = JWIN_CHUNK - offset;
+	return page_address(page) + offset;
+}
+
+unsigned int jwin_vecs(u32 sectors)
+{
+	return DIV_ROUND_UP(sectors * JFMT_SECTOR, JWIN_CHUNK) + 1;
+}
+
+/* Add [@pos, @pos + @sectors) to @bio, which has jwin_vecs(@sectors) vectors to spare. */
+void jwin_to_bio(const struct jwin *w, struct jpos pos, u32 sectors, struct bio *bio)
+{
+	u32 bytes = sectors * JFMT_SECTOR, skip = 0;
+
+	while (skip < bytes) {
+		u32 offset;
+		struct page *page = jwin_page(w, pos, skip, &offset);
+		u32 n = min_t(u32, bytes - skip, JWIN_CHUNK - offset);
+
+		__bio_add_page(bio, page, n, offset);
+		skip += n;
+	}
+}
+
+/* Copy the data of @bio, as far as its iterator reaches, to @pos. */
+void jwin_copy_from_bio(const struct jwin *w, struct jpos pos, struct bio *bio)
+{
+	struct bvec_iter iter;
+	struct bio_vec bv;
+	u32 skip = 0;
+
+	bio_for_each_segment(bv, bio, iter) {
+		char *from = bvec_kmap_local(&bv);
+		u32 done = 0;
+
+		while (done < bv.bv_len) {
+			u32 room;
+			void *to = jwin_at(w, pos, skip, &room);
+			u32 n = min(room, bv.bv_len - done);
+
+			memcpy(to, from + done, n);
+			done += n;
+			skip += n;
+		}
+		kunmap_local(from);
+	}
+}
+
+void jwin_copy_to_bio(const struct jwin *w, struct jpos pos, struct bio *bio)
+{
+	struct bvec_iter iter;
+	struct bio_vec bv;
+	u32 skip = 0;
+
+	bio_for_each_segment(bv, bio, iter) {
+		char *to = bvec_kmap_local(&bv);
+		u32 done = 0;
+
+		while (done < bv.bv_len) {
+			u32 room;
+			void *from = jwin_at(w, pos, skip, &room);
+			u32 n = min(room, bv.bv_len - done);
+
+			memcpy(to + done, from, n);
+			done += n;
+			skip += n;
+		}
+		flush_dcache_page(bv.bv_page);
+		kunmap_local(to);
+	}
+}
+
+/* Copy [@pos, @pos + @sectors) from one window to the other. */
+void jwin_copy(const struct jwin *to, const struct jwin *from, struct jpos pos, u32 sectors)
+{
+	u32 bytes = sectors * JFMT_SECTOR, skip = 0;
+
+	while (skip < bytes) {
+		u32 to_room, from_room, n;
+		void *d = jwin_at(to, pos, skip, &to_room);
+		void *s = jwin_at(from, pos, skip, &from_room);
+
+		n = min3(to_room, from_room, bytes - skip);
+		memcpy(d, s, n);
+		skip += n;
+	}
+}
+
+u32 jwin_crc(const struct jwin *w, struct jpos pos, u32 sectors, u32 seed)
+{
+	u32 bytes = sectors * JFMT_SECTOR, skip = 0;
+
+	while (skip < bytes) {
+		u32 room;
+		void *p = jwin_at(w, pos, skip, &room);
+		u32 n = min(room, bytes - skip);
+
+		seed = jpayload_crc(seed, p, n);
+		skip += n;
+	}
+	return seed;
+}
