@@ -78,8 +78,6 @@ Result<Device> Device::open(const std::string &path, Access access)
 			return in_use(path, "attached to " + loop);
 		if (flock(d.fd_.get(), LOCK_EX | LOCK_NB))
 			return in_use(path, "locked by another process");
-		d.file_system_ = found.st_dev;
-		d.inode_ = found.st_ino;
 		d.sectors_ = static_cast<std::uint64_t>(found.st_size) / sector_bytes;
 		return d;
 	}
@@ -196,20 +194,27 @@ Result<> Device::sync() const
 	return done();
 }
 
-bool Device::same_as(const Device &other) const
-{
-	return block_ ? other.block_ && number_ == other.number_ :
-		!other.block_ && file_system_ == other.file_system_ && inode_ == other.inode_;
-}
-
-bool Device::overlaps(const Device &other) const
-{
-	return block_ && other.block_ && (whole_disk(number_) == other.number_ || whole_disk(other.number_) == number_);
-}
-
 bool Device::shares_disk_with(const Device &other) const
 {
 	return block_ && other.block_ && whole_disk(number_) == whole_disk(other.number_);
+}
+
+Result<> check_distinct(const std::string &home, const std::string &log)
+{
+	const std::string hint = "Home and log have to be different devices.";
+	struct stat a, b;
+
+	if (stat(home.c_str(), &a) || stat(log.c_str(), &b))
+		return done();		/* opening it says what is wrong */
+	if (S_ISBLK(a.st_mode) && S_ISBLK(b.st_mode)) {
+		if (a.st_rdev == b.st_rdev)
+			return Error{Exit::device, fmt::format("{} and {} are the same device", home, log), hint};
+		if (whole_disk(a.st_rdev) == b.st_rdev || whole_disk(b.st_rdev) == a.st_rdev)
+			return Error{Exit::device, fmt::format("{} and {} overlap: one is a partition of the other", home, log), hint};
+	} else if (a.st_dev == b.st_dev && a.st_ino == b.st_ino) {
+		return Error{Exit::device, fmt::format("{} and {} are the same file", home, log), hint};
+	}
+	return done();
 }
 
 } // namespace jbd

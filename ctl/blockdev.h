@@ -33,7 +33,7 @@ class Device {
 public:
 	enum class Access { read, write };
 
-	// Exclusive.
+	// Exclusive, so the same device cannot be opened twice: see check_distinct().
 	static Result<Device> open(const std::string &path, Access access);
 
 	const std::string &path() const { return path_; }
@@ -51,9 +51,6 @@ public:
 	Result<> zero(std::uint64_t sector, std::uint64_t sectors) const;
 	Result<> sync() const;
 
-	bool same_as(const Device &other) const;
-	// One is a partition of the other, so they overlap.
-	bool overlaps(const Device &other) const;
 	// On one physical disk, as far as sysfs knows.
 	bool shares_disk_with(const Device &other) const;
 
@@ -63,11 +60,13 @@ private:
 	std::string path_;
 	Fd fd_;
 	bool block_ = false;
-	dev_t number_ = 0, file_system_ = 0;
-	ino_t inode_ = 0;
+	dev_t number_ = 0;
 	std::uint64_t sectors_ = 0;
 	unsigned logical_ = 512, physical_ = 4096;
 };
+
+// Home and log are neither the same, by whatever name, nor is one a partition of the other.
+Result<> check_distinct(const std::string &home, const std::string &log);
 
 } // namespace jbd
 

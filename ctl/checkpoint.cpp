@@ -17,7 +17,7 @@ namespace {
 
 struct Words {
 	std::string name, timeout;
-	bool status = false, no_wait = false, as_json = false, quiet = false;
+	bool status = false, wait = true, no_wait = false, as_json = false, quiet = false;
 };
 
 Result<> show(const Words &words)
@@ -98,7 +98,7 @@ void add_checkpoint(CLI::App &app, Verb &verb)
 	sub->add_option("NAME", words->name, "The volume");
 	CLI::Option *show = sub->add_flag("--status", words->status, "Only show how far the checkpoints are");
 	CLI::Option *no_wait = sub->add_flag("--no-wait", words->no_wait, "Ask for it and return");
-	sub->add_flag("--wait", "Return when it is done, which is the default")->excludes(no_wait)->excludes(show);
+	sub->add_flag("--wait", words->wait, "Return when it is done, which is the default")->excludes(no_wait)->excludes(show);
 	sub->add_option("--timeout", words->timeout, "Stop waiting after this time")
 		->option_text("TIME")->excludes(no_wait)->excludes(show);
 	sub->add_flag("-q,--quiet", words->quiet, "Show no progress");

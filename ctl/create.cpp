@@ -74,12 +74,6 @@ Result<> check_home(const Device &home, const Device &log, bool force)
 {
 	std::uint8_t magic[sector_size];
 
-	if (home.same_as(log))
-		return Error{Exit::device, fmt::format("{} and {} are the same device", home.path(), log.path()),
-			     "The log needs a device of its own."};
-	if (home.overlaps(log))
-		return Error{Exit::device, fmt::format("{} and {} overlap: one is a partition of the other", home.path(),
-						       log.path()), "The log needs a device of its own."};
 	if (home.shares_disk_with(log))
 		warn(fmt::format("{} and {} are on the same disk, so the log is no faster than the home", home.path(),
 				 log.path()));
@@ -107,6 +101,9 @@ Result<Made> make(const Words &words, const Options &options)
 			return unit.error();
 		wish.unit = *unit;
 	}
+	Result<> result = check_distinct(words.home, words.log);
+	if (!result)
+		return result.error();
 	Result<Device> home = Device::open(words.home, Device::Access::read);
 	if (!home)
 		return home.error();
@@ -117,7 +114,7 @@ Result<Made> make(const Words &words, const Options &options)
 		if (!each->is_block() && !words.no_open && !words.dry_run)
 			return Error{Exit::device, fmt::format("{} is an image file, not a block device", each->path()),
 				     "Use --no-open to only make a log, or a device made by losetup."};
-	Result<> result = check_home(*home, *device, words.force);
+	result = check_home(*home, *device, words.force);
 	if (!result)
 		return result.error();
 	const Result<jgeo> geo = choose_geometry(*device, *home, wish);

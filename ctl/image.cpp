@@ -142,7 +142,7 @@ std::string uuid_text(const std::uint8_t (&uuid)[16])
 	std::string text = uuid_digits(uuid);
 
 	for (std::size_t at : {8, 13, 18, 23})
-		text.insert(at, "-");
+		text.insert(at, 1, '-');
 	return text;
 }
 

@@ -37,26 +37,31 @@ std::string flag_names(std::uint32_t flags)
 	return names.empty() ? "none" : names.substr(1);
 }
 
-void print_super(const jsuper &s)
+// What stays as it was at format.
+void print_log(const jsuper &s)
 {
 	const jgeo &g = s.geo;
 
-	fmt::print("  label         {}\n"
-		   "  uuid          {}\n"
-		   "  made          {}\n"
-		   "  flags         {}\n"
-		   "  home          {} sectors ({}){}{}\n"
-		   "  area          sectors {}+{} ({}), unit {}, records up to {}\n",
-		   s.label, uuid_text(s.uuid), format_time(s.created_ms), flag_names(s.flags),
+	fmt::print("Label    {}\n"
+		   "UUID     {}\n"
+		   "Made     {}\n"
+		   "Home     {} sectors ({}){}{}\n"
+		   "Area     log sectors {}+{} ({}), unit {}, records up to {}\n\n",
+		   s.label, uuid_text(s.uuid), format_time(s.created_ms),
 		   g.home_len, format_sectors(g.home_len), *s.home_id ? ", " : "", s.home_id,
 		   g.area_start, g.area_len, format_sectors(g.area_len), format_sectors(g.unit), format_sectors(g.record_max));
-	fmt::print("  tail          record {}; replay starts at position {} (log sector {})\n"
-		   "  durable       record {}\n"
-		   "  checkpoint to record {} (position {})\n"
-		   "  epoch         {}\n"
-		   "  barrier       record {} (position {}), new records from {}, {} recoveries\n",
-		   s.tail_seq, s.tail_pos.v, jring_dev(&g, s.tail_pos), s.durable_seq, s.ckpt_to_seq, s.ckpt_to_pos.v, s.epoch,
-		   s.barrier_seq, s.barrier_pos.v, s.first_new_seq, s.recoveries);
+}
+
+void print_super(const jsuper &s)
+{
+	fmt::print("    tail           record {}; replay starts at position {} (log sector {})\n"
+		   "    durable        record {}\n"
+		   "    checkpoint to  record {} (position {})\n"
+		   "    epoch          {}\n"
+		   "    barrier        record {} (position {}), new records from {}, {} recoveries\n"
+		   "    flags          {}\n",
+		   s.tail_seq, s.tail_pos.v, jring_dev(&s.geo, s.tail_pos), s.durable_seq, s.ckpt_to_seq, s.ckpt_to_pos.v,
+		   s.epoch, s.barrier_seq, s.barrier_pos.v, s.first_new_seq, s.recoveries, flag_names(s.flags));
 }
 
 Json super_json(const jsuper &s)
@@ -168,7 +173,7 @@ void print_slots(const Log &log, const Words &words)
 				json.back()["super"] = super_json(slot.super);
 			continue;
 		}
-		fmt::print("Superblock in slot {} (sector {}): {}{}\n", i, i * (JFMT_SUPER_STRIDE / JFMT_SECTOR), verdict,
+		fmt::print("Superblock in slot {} (log sector {}): {}{}\n", i, i * (JFMT_SUPER_STRIDE / JFMT_SECTOR), verdict,
 			   slot.verdict == JSUPER_OK ? fmt::format(", generation {}", slot.super.generation) : "");
 		if (slot.verdict == JSUPER_OK)
 			print_super(slot.super);
@@ -186,6 +191,8 @@ Result<> dump(const Words &words)
 	const Result<jsuper> super = log.super();
 	if (!super && !log.is_log())
 		return super.error();
+	if (super && !words.as_json)
+		print_log(*super);
 	print_slots(log, words);
 	if (!super) {
 		if (words.as_json)

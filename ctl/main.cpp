@@ -46,7 +46,7 @@ int main(int argc, char **argv)
 	jbd::Verb verb;
 
 	app.set_version_flag("--version", fmt::format("jbdctl {} (log format {})", version, JFMT_VERSION));
-	app.require_subcommand(1);
+	app.require_subcommand(0, 1);
 	app.footer(footer);
 	app.get_formatter()->column_width(26);
 
@@ -58,13 +58,15 @@ int main(int argc, char **argv)
 	jbd::add_status(app, verb);
 	jbd::add_checkpoint(app, verb);
 	CLI::App *log = app.add_subcommand("log", "Look into a log, on a device or in an image file");
-	log->require_subcommand(1);
+	log->require_subcommand(0, 1);
 	jbd::add_log_dump(*log, verb);
 	jbd::add_log_verify(*log, verb);
 	jbd::add_recover(app, verb);
 
 	try {
 		app.parse(argc, argv);
+		if (!verb)
+			return report({jbd::Exit::usage, "what is to be done?", "'jbdctl --help' lists the verbs."});
 		const jbd::Result<> result = verb();
 		std::fflush(stdout);
 		return result ? 0 : report(result.error());

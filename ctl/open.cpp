@@ -32,9 +32,6 @@ Result<> check_pair(const Log &log, const jsuper &super, const Device &home)
 	if (super.flags & JFMT_SUPER_RETIRED)
 		return Error{Exit::device, fmt::format("{}: the log is retired: its home went on without it", log.path()),
 			     "Never replay it. 'jbdctl create' makes a new log of the device."};
-	if (device.same_as(home) || device.overlaps(home))
-		return Error{Exit::device, fmt::format("{} and {} overlap", home.path(), log.path()),
-			     "Home and log have to be different devices."};
 	if (super.geo.home_len != home.sectors())
 		return Error{Exit::device,
 			     fmt::format("{} has {} sectors, but the log {} is for a home of {}", home.path(), home.sectors(),
@@ -60,6 +57,9 @@ Result<> check_pair(const Log &log, const jsuper &super, const Device &home)
 // The devices are released when it returns, for the kernel to take them.
 Result<Plan> judge(const Words &words, const Options &options)
 {
+	const Result<> distinct = check_distinct(words.home, words.log);
+	if (!distinct)
+		return distinct.error();
 	Result<Device> home = Device::open(words.home, Device::Access::read);
 	if (!home)
 		return home.error();
@@ -73,7 +73,7 @@ Result<Plan> judge(const Words &words, const Options &options)
 	const Result<> pair = check_pair(log, *super, *home);
 	if (!pair)
 		return pair.error();
-	for (const Device *each : {&*home, &log.device()})
+	for (const Device *each : {&std::as_const(*home), &log.device()})
 		if (!each->is_block() && !words.dry_run)
 			return Error{Exit::device, fmt::format("{} is an image file, not a block device", each->path()),
 				     fmt::format("Attach it by 'losetup -f --show {}' and use that device.", each->path())};
@@ -90,11 +90,6 @@ Result<> open_volume(const Words &words)
 	const Result<Options> options = words.table.parse();
 	if (!options)
 		return options.error();
-	if (!words.dry_run) {
-		result = check_unused(words.name);
-		if (!result)
-			return result;
-	}
 	const Result<Plan> plan = judge(words, *options);
 	if (!plan)
 		return plan.error();
@@ -102,7 +97,9 @@ Result<> open_volume(const Words &words)
 		fmt::print("{}", plan->text());
 		return done();
 	}
-	result = ensure_targets();
+	result = check_unused(words.name);
+	if (result)
+		result = ensure_targets();
 	if (result)
 		result = activate(*plan);
 	if (!result)

@@ -29,9 +29,6 @@ Result<> check_target(const Log &log, const jsuper &super, const Device &target,
 	if (super.flags & JFMT_SUPER_RETIRED)
 		return Error{Exit::device, fmt::format("{}: the log is retired: its home went on without it", log.path()),
 			     "Replaying it would destroy what was written since."};
-	if (log.device().same_as(target) || log.device().overlaps(target))
-		return Error{Exit::device, fmt::format("{} and {} overlap", target.path(), log.path()),
-			     "The home is the device with the data, the log the one with the records."};
 	if (copy ? target.sectors() < sectors : target.sectors() != sectors)
 		return Error{Exit::device,
 			     fmt::format("{} has {} sectors, but the log {} is for a home of {}", target.path(),
@@ -52,6 +49,9 @@ Result<> recover(const Words &words)
 
 	if (copy == !words.home.empty())
 		return Error{Exit::usage, "where to?", "Use either --home HOME, or --onto COPY to leave home and log alone."};
+	Result<> result = check_distinct(copy ? words.onto : words.home, words.log);
+	if (!result)
+		return result;
 	Result<Device> device = Device::open(words.log, copy || words.dry_run ? Access::read : Access::write);
 	if (!device)
 		return device.error();
@@ -62,7 +62,7 @@ Result<> recover(const Words &words)
 	const Result<jsuper> super = log.super();
 	if (!super)
 		return super.error();
-	Result<> result = check_target(log, *super, *target, copy);
+	result = check_target(log, *super, *target, copy);
 	if (!result)
 		return result;
 

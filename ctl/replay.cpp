@@ -35,7 +35,7 @@ bool Replay::fail(const Error &error)
 
 bool Replay::record(const jrecord &next)
 {
-	jindex_stats stats;
+	struct jindex_stats stats;
 
 	if (next.seq > verdict_.good.seq)
 		return false;
@@ -132,8 +132,8 @@ Result<> Replay::write_batch()
 	super_.tail_pos = end_;
 	super_.tail_seq = last_seq_;
 	super_.tail_crc = last_crc_;
-	super_.durable_seq = std::max(super_.durable_seq, last_seq_);
-	super_.epoch = std::max(super_.epoch, epoch_);
+	super_.durable_seq = std::max<std::uint64_t>(super_.durable_seq, last_seq_);
+	super_.epoch = std::max<std::uint64_t>(super_.epoch, epoch_);
 	return done();
 }
 
@@ -143,7 +143,8 @@ Result<> Replay::write_final()
 	super_.tail_pos = super_.ckpt_to_pos = super_.barrier_pos = verdict_.good.pos;
 	super_.tail_seq = super_.ckpt_to_seq = super_.barrier_seq = super_.durable_seq = verdict_.good.seq;
 	super_.tail_crc = super_.barrier_crc = verdict_.good.crc;
-	super_.first_new_seq = std::max(verdict_.scan.seen_seq, verdict_.scan.durable_seq) + sequence_jump + 1;
+	super_.first_new_seq = std::min(JFMT_SEQ_MAX, sequence_jump + std::max({verdict_.scan.seen_seq,
+		verdict_.scan.durable_seq, super_.first_new_seq}));
 	super_.recoveries++;
 	super_.flags &= ~JFMT_SUPER_RUNNING;
 	return keep_->write_super(super_);

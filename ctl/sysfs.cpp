@@ -150,6 +150,8 @@ std::string loop_over(const std::string &path)
 	std::error_code error;
 	const fs::path real = fs::canonical(path, error);
 
+	if (error)
+		return {};
 	for (const fs::directory_entry &disk : fs::directory_iterator("/sys/block", error)) {
 		const std::string name = disk.path().filename();
 		if (name.starts_with("loop") && first_line(disk.path() / "loop/backing_file") == real)

@@ -32,8 +32,7 @@ public:
 
 	std::string_view word(char end = ' ')
 	{
-		if (end == ' ')
-			rest_.remove_prefix(std::min(rest_.find_first_not_of(' '), rest_.size()));
+		rest_.remove_prefix(std::min(rest_.find_first_not_of(' '), rest_.size()));
 		const std::size_t stop = std::min(rest_.find(end), rest_.size());
 		const std::string_view word = rest_.substr(0, stop);
 		rest_.remove_prefix(std::min(stop + (end == ' ' ? 0 : 1), rest_.size()));

@@ -53,7 +53,7 @@ Result<> wait_for_checkpoint(const std::string &name, std::uint64_t target,
 {
 	const Interruptible interruptible;
 	const Clock::time_point start = Clock::now();
-	std::optional<Clock::time_point> stalled_since;
+	Clock::time_point well = start;		/* when the checkpoint was last seen not to stall */
 	std::optional<std::uint64_t> first_seq;
 	std::uint64_t total = 0;
 	Progress progress(name, 0, quiet);
@@ -72,10 +72,8 @@ Result<> wait_for_checkpoint(const std::string &name, std::uint64_t target,
 							   status.reason.value_or("unknown")),
 				     "See the kernel log (dmesg). All that was acknowledged as durable is still in the log."};
 		if (status.home != "stalled")
-			stalled_since.reset();
-		else if (!stalled_since)
-			stalled_since = now;
-		else if (now - *stalled_since > stalled_grace)
+			well = now;
+		else if (now - well > stalled_grace)
 			return Error{Exit::io, fmt::format("{}: the checkpoint to {} stalls ({})", name, volume->home(),
 							   status.reason.value_or("unknown")),
 				     "See the kernel log (dmesg). Nothing is lost: the log holds it, and the kernel tries "

@@ -88,8 +88,8 @@ enum jsuper_verdict jsuper_decode(const void *block, __u64 log_len, struct jsupe
 
 	memcpy(out->uuid, s->uuid, sizeof(s->uuid));
 	memcpy(out->intent_uuid, s->intent_uuid, sizeof(s->intent_uuid));
-	memcpy(out->label, s->label, sizeof(s->label));
-	memcpy(out->home_id, s->home_id, sizeof(s->home_id));
+	memcpy(out->label, s->label, strnlen((const char *)s->label, sizeof(s->label)));
+	memcpy(out->home_id, s->home_id, strnlen((const char *)s->home_id, sizeof(s->home_id)));
 	out->compat = le64_to_cpu(s->compat);
 	out->ro_compat = le64_to_cpu(s->ro_compat);
 	out->geo.nonce = le64_to_cpu(s->nonce);

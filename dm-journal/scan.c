@@ -362,10 +362,10 @@ static int follow_chain(struct scan *s)
 }
 
 /*
- * What does the unit at @pos, behind the end, know? Returns the length of the record
- * if it is one that could have come after those accepted; else 0.
+ * What does the unit at @pos, behind the end, know? Returns the length of the
+ * record, if it is one that could have come after those accepted; else 0.
  */
-static __u32 examine(struct scan *s, struct jpos pos, const struct jfmt_record *h, bool *stale)
+static __u32 examine(struct scan *s, struct jpos pos, const struct jfmt_record *h)
 {
 	__u64 own = le64_to_cpu(h->pos);
 	struct jrecord rec;
@@ -381,12 +381,14 @@ static __u32 examine(struct scan *s, struct jpos pos, const struct jfmt_record *
 		return rec.len;
 
 	/* space is reused after a superblock said so: there was a newer one */
-	*stale = true;
+	snprintf(s->r->why, sizeof(s->r->why),
+		 "record %llu of a later lap: the superblock is not the newest",
+		 (unsigned long long)rec.seq);
 	return 0;
 }
 
 /* Look behind the chain. Stops at the first failed read. */
-static void search(struct scan *s, __u64 window, bool *stale)
+static void search(struct scan *s, __u64 window)
 {
 	__u64 pos = s->pos.v + (s->unreadable ? s->g->unit : 0), end;
 
@@ -398,16 +400,11 @@ static void search(struct scan *s, __u64 window, bool *stale)
 
 		if (!block)
 			return;
-		len = examine(s, jpos(pos), block, stale);
+		len = examine(s, jpos(pos), block);
 		pos += len ? len : s->g->unit;
 		if (len)
 			end = pos + window;
 	}
-}
-
-static __u64 greater(__u64 a, __u64 b)
-{
-	return a > b ? a : b;
 }
 
 void jscan(const struct jsuper *sb, const struct jscan_ops *ops, void *ctx,
@@ -422,7 +419,6 @@ void jscan(const struct jsuper *sb, const struct jscan_ops *ops, void *ctx,
 		.window_cap = (buf_sectors - WINDOW_AT) & ~(sb->geo.unit - 1),
 		.pos = sb->tail_pos, .seq = sb->tail_seq, .crc = sb->tail_crc,
 	};
-	bool stale = false;
 	int r;
 
 	memset(out, 0, sizeof(*out));
@@ -436,7 +432,8 @@ void jscan(const struct jsuper *sb, const struct jscan_ops *ops, void *ctx,
 	note_durable(&s, sb->durable_seq);
 	note_durable(&s, sb->ckpt_to_seq);
 	note_durable(&s, sb->barrier_seq);
-	note_seen(&s, greater(sb->durable_seq, sb->ckpt_to_seq));
+	note_seen(&s, sb->durable_seq);
+	note_seen(&s, sb->ckpt_to_seq);
 	note_seen(&s, sb->first_new_seq - 1);
 
 	r = follow_chain(&s);
@@ -445,17 +442,14 @@ void jscan(const struct jsuper *sb, const struct jscan_ops *ops, void *ctx,
 	if (!r && s.unreadable)
 		r = UNREADABLE;
 	if (r != STOPPED)
-		search(&s, window, &stale);
+		search(&s, window);
 
 	if (r == STOPPED) {
 		out->end = JSCAN_STOPPED;
 	} else if (r == UNREADABLE) {
 		out->end = JSCAN_UNREADABLE;
-	} else if (stale || out->last_seq < out->durable_seq) {
+	} else if (out->last_seq < out->durable_seq) {
 		out->end = JSCAN_DAMAGE;
-		if (stale)
-			snprintf(out->why, sizeof(out->why),
-				 "records of a later lap: the superblock is not the newest");
 	} else if (out->error) {
 		out->end = JSCAN_UNREADABLE;
 		snprintf(out->why, sizeof(out->why), "cannot read what is behind record %llu",

@@ -5,10 +5,12 @@
 # What always holds: after a test no dm device, null_blk disk, mount or module under test is left, and the kernel has
 # said nothing of bad-lines' kind; otherwise the test that just ran fails.
 
-bats_require_minimum_version 1.5.0
-
-setup() { vm_setup; }
-teardown() { vm_teardown; }
+# A script of vm boot may source this file for the other helpers.
+if [ "${BATS_VERSION-}" ]; then
+	bats_require_minimum_version 1.5.0
+	setup() { vm_setup; }
+	teardown() { vm_teardown; }
+fi
 
 vm_setup() {
 	VM_JOBS=()

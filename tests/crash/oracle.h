@@ -83,7 +83,6 @@ struct Verdict {
 	std::vector<Violation> violations;
 	/* How much there was to see. */
 	uint64_t changed = 0;		/* sectors of the volume that this generation wrote */
-	uint64_t lost = 0;		/* completed data operations that the cut made undone */
 	uint64_t behind = 0;		/* sectors in which the home is older than the volume */
 	Time home_lo = 0, home_hi = NEVER;	/* the home is a state of this time */
 

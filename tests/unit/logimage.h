@@ -252,9 +252,12 @@ public:
 	Scan(const LogImage &log, Options o) : log_(log), o_(std::move(o))
 	{
 		static const jscan_ops ops = {read, record, extent};
-		// of exactly that size on the heap, so that the sanitizer guards its end
-		std::vector<__u8> buf(o_.buf_sectors * JFMT_SECTOR);
+		// of exactly that size on the heap, so that the sanitizer guards its end;
+		// and kept, because some tests scan a hundred thousand times
+		static std::vector<__u8> buf;
 
+		if (buf.size() != o_.buf_sectors * JFMT_SECTOR)
+			buf = std::vector<__u8>(o_.buf_sectors * JFMT_SECTOR);
 		jscan(&log.sb, &ops, this, buf.data(), o_.buf_sectors, o_.window, &r);
 	}
 

@@ -461,6 +461,20 @@ TEST(Scan, ALostBranchProvesNothing)
 	EXPECT_EQ(Scan(log).r.end, JSCAN_END);
 }
 
+// Catches: the search passes over what a header of a lost branch once covered.
+TEST(Scan, ALostBranchHidesNothing)
+{
+	LogImage log = log_of(4);
+	const Record lost = log.write(one(50, 20));
+	const std::vector<__u8> left(log.at(lost.pos), log.at(lost.pos) + JFMT_SECTOR);
+
+	log.barrier(log.written[3]);
+	for (int i = 0; i < 3; i++)
+		log.commit(one(60 + i));
+	memcpy(log.at(lost.pos), left.data(), left.size());	// the first one never arrived
+	EXPECT_EQ(Scan(log).r.end, JSCAN_DAMAGE);
+}
+
 TEST(Scan, ALogThatLostTheRecordOfItsBarrierIsDamaged)
 {
 	LogImage log = log_of(4);
@@ -538,7 +552,8 @@ TEST(Scan, ASuperblockThatIsNotTheNewestDoesNotMakeTheLogEmpty)
 
 	EXPECT_EQ(s.r.end, JSCAN_DAMAGE);
 	EXPECT_TRUE(s.gave(0, 0));
-	EXPECT_STREQ(s.r.why, "records of a later lap: the superblock is not the newest");
+	EXPECT_EQ(s.r.seen_seq, 70u);
+	EXPECT_STREQ(s.r.why, "record 70 of a later lap: the superblock is not the newest");
 }
 
 TEST(Scan, ACallbackEndsTheScan)

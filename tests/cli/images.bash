@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Image files for Bats files that run jbdctl without a module: `load images`.
+#
+# What always holds: each test has a directory of its own, and is in it, with an 8 MiB home of noise and an 4 MiB device
+# for a log.
+
+bats_require_minimum_version 1.5.0
+
+HERE=$BATS_TEST_DIRNAME
+JBDCTL=${JBDCTL:-$(realpath "$HERE/../../ctl/build/jbdctl")}
+
+# Exit codes, as jbdctl(8) lists them.
+USAGE=1 PERMISSION=2 DEVICE=3 BUSY=4 DAMAGE=5 IO=6 INTERRUPTED=7
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return
+	noise 8M > home
+	cp home expect
+	truncate -s 4M log
+}
+
+jbdctl() { "$JBDCTL" "$@"; }
+
+# noise SIZE: the same bytes each time.
+noise() {
+	yes 'the home as it was before any journal' | head -c "$1"
+}
+
+# make_log [OPTION..]: an empty log for home.
+make_log() { jbdctl create vol home log --no-open "$@"; }
+
+# records: write the script on standard input into the log, and what is to be expected of it into expect.
+records() { "$HERE/build/mklog" log expect; }
+
+# says TEXT..: the output of the last run has each of them.
+says() {
+	local text
+	for text; do
+		[[ $output == *"$text"* ]] || { echo "does not say: $text"; echo "says: $output"; return 1; }
+	done
+}
+
+# poke FILE BYTE TEXT: overwrite in place.
+poke() { printf '%s' "$3" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none; }
+
+# wipe FILE BYTE COUNT
+wipe() { dd if=/dev/zero of="$1" bs=1 seek="$2" count="$3" conv=notrunc status=none; }

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// Table lines and status lines as jbdctl writes and reads them.
+#include <gtest/gtest.h>
+
+#include "../../ctl/table.h"
+
+using namespace jbd;
+
+namespace {
+
+const std::string good_status =
+	"rw lagging 1200/6144 10:20:30 4:7 25 800 1500 96 2 4096/1048576 1024 "
+	"1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 -";
+
+std::vector<std::string> words_of(const std::string &line)
+{
+	std::vector<std::string> words;
+
+	for (std::size_t at = 0; at < line.size();) {
+		const std::size_t end = std::min(line.find(' ', at), line.size());
+		words.push_back(line.substr(at, end - at));
+		at = end + 1;
+	}
+	return words;
+}
+
+std::string join(const std::vector<std::string> &words)
+{
+	std::string line;
+
+	for (const std::string &word : words)
+		line += (line.empty() ? "" : " ") + word;
+	return line;
+}
+
+} // namespace
+
+TEST(Table, LinesAreWhatTheTargetsTake)
+{
+	const CheckpointTable home{2048, "/dev/sdb", {}};
+	const JournalTable plain{2048, "/dev/mapper/v-home", "/dev/sdc", {}};
+	const JournalTable full{2048, "/dev/mapper/v-home", "/dev/sdc", {{"flush", "home"}, {"high", "80"}}};
+
+	EXPECT_EQ(home.line(), "0 2048 checkpoint /dev/sdb");
+	EXPECT_EQ(plain.line(), "0 2048 journal /dev/mapper/v-home /dev/sdc");
+	EXPECT_EQ(full.line(), "0 2048 journal /dev/mapper/v-home /dev/sdc 4 flush home high 80");
+	EXPECT_EQ((CheckpointTable{8, "/dev/sdb", {{"depth", "64"}}}.line()), "0 8 checkpoint /dev/sdb 2 depth 64");
+}
+
+TEST(Table, WhatIsPrintedIsReadBack)
+{
+	for (const std::vector<Option> &options : {std::vector<Option>{}, std::vector<Option>{{"low", "10"}},
+						   std::vector<Option>{{"low", "10"}, {"flush", "log"}}}) {
+		const JournalTable table{77, "254:0", "8:16", options};
+		const Result<JournalTable> again = parse_journal_table(77, table.params());
+		ASSERT_TRUE(again);
+		EXPECT_EQ(again->line(), table.line());
+		EXPECT_EQ(again->options, options);
+
+		const CheckpointTable home{77, "8:32", options};
+		const Result<CheckpointTable> home_again = parse_checkpoint_table(77, home.params());
+		ASSERT_TRUE(home_again);
+		EXPECT_EQ(home_again->line(), home.line());
+	}
+}
+
+TEST(Table, TheKernelMayPrintACountOfZero)
+{
+	const Result<JournalTable> table = parse_journal_table(8, "254:0 8:16 0");
+
+	ASSERT_TRUE(table);
+	EXPECT_EQ(table->log, "8:16");
+	EXPECT_TRUE(table->options.empty());
+}
+
+TEST(Table, BrokenTablesAreRefused)
+{
+	for (const char *params : {"", "254:0", "254:0 8:16 x", "254:0 8:16 1 flush", "254:0 8:16 2 flush",
+				   "254:0 8:16 2 flush log more"})
+		EXPECT_FALSE(parse_journal_table(8, params)) << params;
+}
+
+TEST(Table, OptionsGoToTheTargetThatTakesThem)
+{
+	Options options;
+
+	ASSERT_TRUE(add_option(options, "flush=home"));
+	ASSERT_TRUE(add_option(options, "depth=16"));
+	ASSERT_TRUE(add_option(options, "max_lag_ms=0"));
+	ASSERT_TRUE(add_option(options, "flush=log"));
+	EXPECT_EQ(options.journal, (std::vector<Option>{{"flush", "log"}, {"max_lag_ms", "0"}}));
+	EXPECT_EQ(options.checkpoint, (std::vector<Option>{{"depth", "16"}}));
+}
+
+TEST(Table, UnknownOptionsAndBadValuesAreNamed)
+{
+	for (const char *word : {"colour=blue", "", "=1", "high", "high=", "high=x", "high=-1", "flush=both", "depth=1k",
+				 "high=1=2", "high=1 2"}) {
+		Options options;
+		const Result<> added = add_option(options, word);
+		ASSERT_FALSE(added) << word;
+		EXPECT_EQ(added.error().code, Exit::usage);
+		EXPECT_FALSE(added.error().hint.empty());
+		EXPECT_TRUE(options.journal.empty() && options.checkpoint.empty());
+	}
+}
+
+TEST(Status, JournalFieldsAreWhereTheyBelong)
+{
+	const Result<JournalStatus> s = parse_journal_status(good_status);
+
+	ASSERT_TRUE(s);
+	EXPECT_EQ(s->mode, "rw");
+	EXPECT_EQ(s->home, "lagging");
+	EXPECT_EQ(s->log_used, 1200u);
+	EXPECT_EQ(s->log_total, 6144u);
+	EXPECT_EQ(s->tail_seq, 10u);
+	EXPECT_EQ(s->durable_seq, 20u);
+	EXPECT_EQ(s->head_seq, 30u);
+	EXPECT_EQ(s->home_epoch, 4u);
+	EXPECT_EQ(s->epoch, 7u);
+	EXPECT_EQ(s->epochs_behind(), 3u);
+	EXPECT_EQ(s->target_seq, 25u);
+	EXPECT_EQ(s->rate, 800u);
+	EXPECT_EQ(s->lag_ms, 1500u);
+	EXPECT_EQ(s->dirty, 96u);
+	EXPECT_EQ(s->deferred_now, 2u);
+	EXPECT_EQ(s->index_used, 4096u);
+	EXPECT_EQ(s->index_cap, 1048576u);
+	EXPECT_EQ(s->atomic_kib, 1024u);
+	for (std::size_t i = 0; i < s->counters.size(); i++)
+		EXPECT_EQ(s->counters[i], i + 1) << journal_counters[i];
+	EXPECT_FALSE(s->reason);
+}
+
+TEST(Status, JournalDashesAndLaterWordsAreTaken)
+{
+	std::vector<std::string> words = words_of(good_status);
+	words[5] = "-";
+	words.back() = "home-write";
+	words.push_back("from-a-later-version");
+	const Result<JournalStatus> s = parse_journal_status(join(words));
+
+	ASSERT_TRUE(s);
+	EXPECT_FALSE(s->target_seq);
+	EXPECT_EQ(s->reason, "home-write");
+}
+
+TEST(Status, JournalLinesThatAreTooShortOrNoNumbersAreRefused)
+{
+	const std::vector<std::string> words = words_of(good_status);
+
+	for (std::size_t n = 0; n < words.size(); n++)
+		EXPECT_FALSE(parse_journal_status(join({words.begin(), words.begin() + static_cast<std::ptrdiff_t>(n)}))) << n;
+	for (std::size_t n = 2; n + 1 < words.size(); n++) {
+		std::vector<std::string> broken = words;
+		broken[n] = "x";
+		EXPECT_FALSE(parse_journal_status(join(broken))) << n;
+	}
+	EXPECT_FALSE(parse_journal_status("Fail"));
+}
+
+TEST(Status, CheckpointFieldsAreWhereTheyBelong)
+{
+	const Result<CheckpointStatus> s = parse_checkpoint_status("fencing 1 2 3 4 5 6 7 8 9 10 write:-5");
+
+	ASSERT_TRUE(s);
+	EXPECT_EQ(s->state, "fencing");
+	EXPECT_EQ(s->fences, 1u);
+	EXPECT_EQ(s->fences_failed, 2u);
+	EXPECT_EQ(s->writes, 3u);
+	EXPECT_EQ(s->write_sectors, 4u);
+	EXPECT_EQ(s->discards, 5u);
+	EXPECT_EQ(s->reads, 6u);
+	EXPECT_EQ(s->in_flight, 7u);
+	EXPECT_EQ(s->queued, 8u);
+	EXPECT_EQ(s->held, 9u);
+	EXPECT_EQ(s->write_errors, 10u);
+	EXPECT_EQ(s->last_error, "write:-5");
+	EXPECT_FALSE(parse_checkpoint_status("idle 1 2 3"));
+}
