@@ -5,6 +5,7 @@
 // Always true: the kernel does the work; ending this command does not end it.
 // Crashes leave nothing here.
 #include <fmt/core.h>
+#include <nlohmann/json.hpp>
 
 #include "report.h"
 #include "units.h"
@@ -90,22 +91,21 @@ Result<> checkpoint(const Words &words)
 
 } // namespace
 
-void add_checkpoint(CLI::App &app, Verb &verb)
+void add_checkpoint(const Command &app)
 {
 	const auto words = std::make_shared<Words>();
-	CLI::App *sub = app.add_subcommand("checkpoint", "Bring home all that was written so far");
+	const Command command = app.add("checkpoint", "Bring home all that was written so far");
 
-	sub->add_option("NAME", words->name, "The volume");
-	CLI::Option *show = sub->add_flag("--status", words->status, "Only show how far the checkpoints are");
-	CLI::Option *no_wait = sub->add_flag("--no-wait", words->no_wait, "Ask for it and return");
-	sub->add_flag("--wait", words->wait, "Return when it is done, which is the default")->excludes(no_wait)->excludes(show);
-	sub->add_option("--timeout", words->timeout, "Stop waiting after this time")
-		->option_text("TIME")->excludes(no_wait)->excludes(show);
-	sub->add_flag("-q,--quiet", words->quiet, "Show no progress");
-	sub->add_flag("--json", words->as_json, "With --status: for programs")->needs(show);
-	no_wait->excludes(show);
-	sub->footer(example("jbdctl checkpoint srv --timeout 5m\njbdctl checkpoint --status"));
-	sub->callback([=, &verb] { verb = [=] { return checkpoint(*words); }; });
+	command.argument("NAME", words->name, "The volume");
+	CLI::Option *status = command.flag("--status", words->status, "Only show how far the checkpoints are");
+	CLI::Option *no_wait = command.flag("--no-wait", words->no_wait, "Ask for it and return");
+	exclusive(command.flag("--wait", words->wait, "Return when it is done, which is the default"), {status, no_wait});
+	exclusive(command.option("--timeout", "TIME", words->timeout, "Stop waiting after this time"), {status, no_wait});
+	exclusive(no_wait, {status});
+	command.flag("-q,--quiet", words->quiet, "Show no progress");
+	needs(command.flag("--json", words->as_json, "With --status: for programs"), status);
+	command.example("jbdctl checkpoint srv --timeout 5m\njbdctl checkpoint --status");
+	command.does([=] { return checkpoint(*words); });
 }
 
 } // namespace jbd

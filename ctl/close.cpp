@@ -34,14 +34,14 @@ static Result<> close_volume(const std::string &name)
 	return done();
 }
 
-void add_close(CLI::App &app, Verb &verb)
+void add_close(const Command &app)
 {
 	const auto name = std::make_shared<std::string>();
-	CLI::App *close = app.add_subcommand("close", "Close a volume; the log keeps what the home has not got yet");
+	const Command close = app.add("close", "Close a volume; the log keeps what the home has not got yet");
 
-	close->add_option("NAME", *name, "The volume")->required();
-	close->footer(example("umount /srv\njbdctl close srv"));
-	close->callback([=, &verb] { verb = [=] { return close_volume(*name); }; });
+	required({close.argument("NAME", *name, "The volume")});
+	close.example("umount /srv\njbdctl close srv");
+	close.does([=] { return close_volume(*name); });
 }
 
 } // namespace jbd

@@ -184,29 +184,26 @@ Result<> create(const Words &words)
 
 } // namespace
 
-void add_create(CLI::App &app, Verb &verb)
+void add_create(const Command &app)
 {
 	const auto words = std::make_shared<Words>();
-	CLI::App *create_app = app.add_subcommand("create", "Make a log for a device and open the volume; "
-						  "the device keeps its contents");
+	const Command command = app.add("create", "Make a log for a device and open the volume; the device keeps its contents");
 
-	create_app->add_option("NAME", words->name, "The volume appears as /dev/mapper/NAME")->required();
-	create_app->add_option("HOME", words->home, "The device with the data; used in place, not written")->required();
-	create_app->add_option("LOG", words->log, "The device for the log; what is on it is lost")->required();
-	create_app->add_option("--unit", words->unit,
-			       "What the log is written in multiples of (default: the log's physical block)")
-		->option_text("SIZE");
-	create_app->add_option("--record-kib", words->record_kib, "The longest record, and with it the largest atomic write")
-		->option_text("KIB");
-	create_app->add_option("--label", words->label, "A name kept in the log (default: NAME)")->option_text("TEXT");
-	words->table.add_to(*create_app);
-	create_app->add_flag("--force", words->force, "Overwrite what is on LOG");
-	create_app->add_flag("--no-open", words->no_open, "Only make the log; takes image files as well");
-	create_app->add_flag("--dry-run", words->dry_run, "Check, and print what would be done, do nothing");
-	create_app->footer(example("umount /srv\n"
-				   "jbdctl create srv /dev/sdb /dev/nvme0n1p3\n"
-				   "mount /dev/mapper/srv /srv"));
-	create_app->callback([=, &verb] { verb = [=] { return create(*words); }; });
+	required({command.argument("NAME", words->name, "The volume appears as /dev/mapper/NAME"),
+		  command.argument("HOME", words->home, "The device with the data; used in place, not written"),
+		  command.argument("LOG", words->log, "The device for the log; what is on it is lost")});
+	command.option("--unit", "SIZE", words->unit,
+		       "What the log is written in multiples of (default: the log's physical block)");
+	command.option("--record-kib", "KIB", words->record_kib, "The longest record, and with it the largest atomic write");
+	command.option("--label", "TEXT", words->label, "A name kept in the log (default: NAME)");
+	words->table.add_to(command);
+	command.flag("--force", words->force, "Overwrite what is on LOG");
+	command.flag("--no-open", words->no_open, "Only make the log; takes image files as well");
+	command.flag("--dry-run", words->dry_run, "Check, and print what would be done, do nothing");
+	command.example("umount /srv\n"
+			"jbdctl create srv /dev/sdb /dev/nvme0n1p3\n"
+			"mount /dev/mapper/srv /srv");
+	command.does([=] { return create(*words); });
 }
 
 } // namespace jbd

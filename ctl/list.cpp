@@ -2,6 +2,7 @@
 //
 // jbdctl list: one line a volume. Only reads. Crashes leave nothing here.
 #include <fmt/core.h>
+#include <nlohmann/json.hpp>
 
 #include "report.h"
 #include "units.h"
@@ -45,14 +46,14 @@ static Result<> list(bool as_json)
 	return done();
 }
 
-void add_list(CLI::App &app, Verb &verb)
+void add_list(const Command &app)
 {
 	const auto as_json = std::make_shared<bool>(false);
-	CLI::App *sub = app.add_subcommand("list", "List the open volumes");
+	const Command command = app.add("list", "List the open volumes");
 
-	sub->add_flag("--json", *as_json, "For programs");
-	sub->footer(example("jbdctl list"));
-	sub->callback([=, &verb] { verb = [=] { return list(*as_json); }; });
+	command.flag("--json", *as_json, "For programs");
+	command.example("jbdctl list");
+	command.does([=] { return list(*as_json); });
 }
 
 } // namespace jbd

@@ -225,16 +225,16 @@ Result<> dump(const Words &words)
 
 } // namespace
 
-void add_log_dump(CLI::App &log, Verb &verb)
+void add_log_dump(const Command &log)
 {
 	const auto words = std::make_shared<Words>();
-	CLI::App *sub = log.add_subcommand("dump", "Print the superblocks and the records of a log that is not in use");
+	const Command command = log.add("dump", "Print the superblocks and the records of a log that is not in use");
 
-	sub->add_option("LOG", words->log, "The device or image file with the log")->required();
-	sub->add_flag("--extents", words->extents, "Print each record's extents as well");
-	sub->add_flag("--json", words->as_json, "For programs");
-	sub->footer(example("jbdctl log dump /dev/nvme0n1p3 --extents"));
-	sub->callback([=, &verb] { verb = [=] { return dump(*words); }; });
+	required({command.argument("LOG", words->log, "The device or image file with the log")});
+	command.flag("--extents", words->extents, "Print each record's extents as well");
+	command.flag("--json", words->as_json, "For programs");
+	command.example("jbdctl log dump /dev/nvme0n1p3 --extents");
+	command.does([=] { return dump(*words); });
 }
 
 } // namespace jbd

@@ -77,16 +77,16 @@ Result<> verify_log(const Words &words)
 
 } // namespace
 
-void add_log_verify(CLI::App &log, Verb &verb)
+void add_log_verify(const Command &log)
 {
 	const auto words = std::make_shared<Words>();
-	CLI::App *sub = log.add_subcommand("verify", "Read a log that is not in use, and check every record and checksum");
+	const Command command = log.add("verify", "Read a log that is not in use, and check every record and checksum");
 
-	sub->add_option("LOG", words->log, "The device or image file with the log")->required();
-	sub->add_flag("--json", words->as_json, "For programs");
-	sub->add_flag("-q,--quiet", words->quiet, "Show no progress");
-	sub->footer(example("jbdctl log verify /dev/nvme0n1p3 && echo good"));
-	sub->callback([=, &verb] { verb = [=] { return verify_log(*words); }; });
+	required({command.argument("LOG", words->log, "The device or image file with the log")});
+	command.flag("--json", words->as_json, "For programs");
+	command.flag("-q,--quiet", words->quiet, "Show no progress");
+	command.example("jbdctl log verify /dev/nvme0n1p3 && echo good");
+	command.does([=] { return verify_log(*words); });
 }
 
 } // namespace jbd

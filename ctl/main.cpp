@@ -3,6 +3,7 @@
 // jbdctl: from the command line to a verb, and from its result to an exit code.
 //
 // Always true: an error is printed once, here. Crashes leave nothing here.
+#include <CLI/CLI.hpp>
 #include <fmt/core.h>
 
 #include <exception>
@@ -50,18 +51,18 @@ int main(int argc, char **argv)
 	app.footer(footer);
 	app.get_formatter()->column_width(26);
 
-	jbd::add_create(app, verb);
-	jbd::add_open(app, verb);
-	jbd::add_close(app, verb);
-	jbd::add_remove(app, verb);
-	jbd::add_list(app, verb);
-	jbd::add_status(app, verb);
-	jbd::add_checkpoint(app, verb);
-	CLI::App *log = app.add_subcommand("log", "Look into a log, on a device or in an image file");
-	log->require_subcommand(0, 1);
-	jbd::add_log_dump(*log, verb);
-	jbd::add_log_verify(*log, verb);
-	jbd::add_recover(app, verb);
+	const jbd::Command commands(&app, &verb);
+	jbd::add_create(commands);
+	jbd::add_open(commands);
+	jbd::add_close(commands);
+	jbd::add_remove(commands);
+	jbd::add_list(commands);
+	jbd::add_status(commands);
+	jbd::add_checkpoint(commands);
+	const jbd::Command log = commands.add("log", "Look into a log, on a device or in an image file");
+	jbd::add_log_dump(log);
+	jbd::add_log_verify(log);
+	jbd::add_recover(commands);
 
 	try {
 		app.parse(argc, argv);

@@ -114,18 +114,18 @@ Result<> open_volume(const Words &words)
 
 } // namespace
 
-void add_open(CLI::App &app, Verb &verb)
+void add_open(const Command &app)
 {
 	const auto words = std::make_shared<Words>();
-	CLI::App *open = app.add_subcommand("open", "Open a volume; after a crash this recovers it from the log");
+	const Command open = app.add("open", "Open a volume; after a crash this recovers it from the log");
 
-	open->add_option("NAME", words->name, "The volume appears as /dev/mapper/NAME")->required();
-	open->add_option("HOME", words->home, "The device with the data")->required();
-	open->add_option("LOG", words->log, "The device with the log")->required();
-	words->table.add_to(*open);
-	open->add_flag("--dry-run", words->dry_run, "Check both devices and print the tables, load nothing");
-	open->footer(example("jbdctl open srv /dev/sdb /dev/nvme0n1p3\nmount /dev/mapper/srv /srv"));
-	open->callback([=, &verb] { verb = [=] { return open_volume(*words); }; });
+	required({open.argument("NAME", words->name, "The volume appears as /dev/mapper/NAME"),
+		  open.argument("HOME", words->home, "The device with the data"),
+		  open.argument("LOG", words->log, "The device with the log")});
+	words->table.add_to(open);
+	open.flag("--dry-run", words->dry_run, "Check both devices and print the tables, load nothing");
+	open.example("jbdctl open srv /dev/sdb /dev/nvme0n1p3\nmount /dev/mapper/srv /srv");
+	open.does([=] { return open_volume(*words); });
 }
 
 } // namespace jbd

@@ -102,22 +102,21 @@ Result<> recover(const Words &words)
 
 } // namespace
 
-void add_recover(CLI::App &app, Verb &verb)
+void add_recover(const Command &app)
 {
 	const auto words = std::make_shared<Words>();
-	CLI::App *sub = app.add_subcommand("recover", "Replay a log onto its home, or onto a copy, without the kernel modules");
+	const Command command = app.add("recover", "Replay a log onto its home, or onto a copy, without the kernel modules");
 
-	sub->add_option("--log", words->log, "The device or image file with the log")->required()->option_text("LOG");
-	CLI::Option *home = sub->add_option("--home", words->home, "Replay onto the home; the log is empty afterwards")
-		->option_text("HOME");
-	sub->add_option("--onto", words->onto, "Replay onto a copy of the home; the log stays as it is")
-		->option_text("COPY")->excludes(home);
-	sub->add_flag("--accept-loss", words->accept_loss, "If the log is damaged, replay what is before the damage");
-	sub->add_flag("--dry-run", words->dry_run, "Read and judge the log, write nothing");
-	sub->add_flag("-q,--quiet", words->quiet, "Show no progress");
-	sub->footer(example("jbdctl recover --log /dev/nvme0n1p3 --home /dev/sdb\n"
-			    "jbdctl recover --log log.img --onto copy-of-home.img"));
-	sub->callback([=, &verb] { verb = [=] { return recover(*words); }; });
+	required({command.option("--log", "LOG", words->log, "The device or image file with the log")});
+	CLI::Option *home = command.option("--home", "HOME", words->home, "Replay onto the home; the log is empty afterwards");
+	exclusive(command.option("--onto", "COPY", words->onto, "Replay onto a copy of the home; the log stays as it is"),
+		  {home});
+	command.flag("--accept-loss", words->accept_loss, "If the log is damaged, replay what is before the damage");
+	command.flag("--dry-run", words->dry_run, "Read and judge the log, write nothing");
+	command.flag("-q,--quiet", words->quiet, "Show no progress");
+	command.example("jbdctl recover --log /dev/nvme0n1p3 --home /dev/sdb\n"
+			"jbdctl recover --log log.img --onto copy-of-home.img");
+	command.does([=] { return recover(*words); });
 }
 
 } // namespace jbd

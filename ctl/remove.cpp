@@ -83,16 +83,16 @@ Result<> remove_volume(const Words &words)
 
 } // namespace
 
-void add_remove(CLI::App &app, Verb &verb)
+void add_remove(const Command &app)
 {
 	const auto words = std::make_shared<Words>();
-	CLI::App *remove = app.add_subcommand("remove", "Bring everything home, close the volume and retire the log");
+	const Command remove = app.add("remove", "Bring everything home, close the volume and retire the log");
 
-	remove->add_option("NAME", words->name, "The volume")->required();
-	remove->add_option("--timeout", words->timeout, "Give up after this time; the volume works on")->option_text("TIME");
-	remove->add_flag("-q,--quiet", words->quiet, "Show no progress");
-	remove->footer(example("umount /srv\njbdctl remove srv --timeout 10m\nmount /dev/sdb /srv"));
-	remove->callback([=, &verb] { verb = [=] { return remove_volume(*words); }; });
+	required({remove.argument("NAME", words->name, "The volume")});
+	remove.option("--timeout", "TIME", words->timeout, "Give up after this time; the volume works on");
+	remove.flag("-q,--quiet", words->quiet, "Show no progress");
+	remove.example("umount /srv\njbdctl remove srv --timeout 10m\nmount /dev/sdb /srv");
+	remove.does([=] { return remove_volume(*words); });
 }
 
 } // namespace jbd

@@ -4,6 +4,7 @@
 #include "report.h"
 
 #include <fmt/core.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 

@@ -7,7 +7,7 @@
 #ifndef JBDCTL_REPORT_H
 #define JBDCTL_REPORT_H
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 #include <string>
 

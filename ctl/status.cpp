@@ -2,6 +2,7 @@
 //
 // jbdctl status: everything about one volume or all. Only reads. Crashes leave nothing here.
 #include <fmt/core.h>
+#include <nlohmann/json.hpp>
 
 #include "report.h"
 #include "verbs.h"
@@ -42,16 +43,16 @@ static Result<> status(const std::string &name, bool as_json)
 	return done();
 }
 
-void add_status(CLI::App &app, Verb &verb)
+void add_status(const Command &app)
 {
 	const auto name = std::make_shared<std::string>();
 	const auto as_json = std::make_shared<bool>(false);
-	CLI::App *sub = app.add_subcommand("status", "Show a volume, or all of them, in full");
+	const Command command = app.add("status", "Show a volume, or all of them, in full");
 
-	sub->add_option("NAME", *name, "The volume (default: all)");
-	sub->add_flag("--json", *as_json, "For programs: an object, or without NAME an array of them");
-	sub->footer(example("jbdctl status srv\njbdctl status srv --json | jq .lag_ms"));
-	sub->callback([=, &verb] { verb = [=] { return status(*name, *as_json); }; });
+	command.argument("NAME", *name, "The volume (default: all)");
+	command.flag("--json", *as_json, "For programs: an object, or without NAME an array of them");
+	command.example("jbdctl status srv\njbdctl status srv --json | jq .lag_ms");
+	command.does([=] { return status(*name, *as_json); });
 }
 
 } // namespace jbd

@@ -8,42 +8,35 @@
 #ifndef JBDCTL_VERBS_H
 #define JBDCTL_VERBS_H
 
-#include <CLI/CLI.hpp>
-
-#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "command.h"
 #include "result.h"
 #include "table.h"
 
 namespace jbd {
 
-// What is to be done, once the command line has been read.
-using Verb = std::function<Result<>()>;
-
-void add_create(CLI::App &app, Verb &verb);
-void add_open(CLI::App &app, Verb &verb);
-void add_close(CLI::App &app, Verb &verb);
-void add_remove(CLI::App &app, Verb &verb);
-void add_list(CLI::App &app, Verb &verb);
-void add_status(CLI::App &app, Verb &verb);
-void add_checkpoint(CLI::App &app, Verb &verb);
-void add_log_dump(CLI::App &log, Verb &verb);
-void add_log_verify(CLI::App &log, Verb &verb);
-void add_recover(CLI::App &app, Verb &verb);
+void add_create(const Command &app);
+void add_open(const Command &app);
+void add_close(const Command &app);
+void add_remove(const Command &app);
+void add_list(const Command &app);
+void add_status(const Command &app);
+void add_checkpoint(const Command &app);
+void add_log_dump(const Command &log);
+void add_log_verify(const Command &log);
+void add_recover(const Command &app);
 
 // The words that create and open have in common.
 struct TableWords {
 	std::string flush;
 	std::vector<std::string> options;
 
-	void add_to(CLI::App &app);
+	void add_to(const Command &command);
 	Result<Options> parse() const;
 };
-
-// For the end of a verb's help.
-std::string example(const std::string &lines);
 
 void warn(const std::string &text);
 

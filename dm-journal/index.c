@@ -444,6 +444,7 @@ void jindex_insert(struct jindex *ix, const struct jmap *m)
 		left -= sh->tree.taken - taken;
 		spin_unlock(&sh->lock);
 	}
+	WARN_ON_ONCE(left < 0 && !jindex_long(m->len));
 	jindex_settle(ix, m->len, left);
 }
 

@@ -15,7 +15,7 @@ setup() {
 @test "a 4 KiB write and fsync is one log write of 9 sectors, no flush, no home I/O" {
 	vol=$(mkvol v "$home" "$log")
 	before_log=$(io_of "$log") before_home=$(io_of "$home")
-	fio --name=w --filename="$vol" --rw=randwrite --bs=4k --size=32m --number_ios=100 --fsync=1 --ioengine=psync \
+	fio --name=w --filename="$vol" --rw=randwrite --bs=4k --size=32m --number_ios=100 --fsync=1 --end_fsync=1 --ioengine=psync \
 		--direct=1 --output=/dev/null
 	read -r r0 w0 s0 d0 f0 <<< "$before_log"
 	read -r r1 w1 s1 d1 f1 < <(io_of "$log")
@@ -32,7 +32,7 @@ setup() {
 	home4=$(mkdisk home4 64 blocksize=4096)
 	vol=$(mkvol v "$home4" "$log4")
 	read -r r0 w0 s0 d0 f0 < <(io_of "$log4")
-	fio --name=w --filename="$vol" --rw=randwrite --bs=4k --size=32m --number_ios=100 --fsync=1 --ioengine=psync \
+	fio --name=w --filename="$vol" --rw=randwrite --bs=4k --size=32m --number_ios=100 --fsync=1 --end_fsync=1 --ioengine=psync \
 		--direct=1 --output=/dev/null
 	read -r r1 w1 s1 d1 f1 < <(io_of "$log4")
 	[ $((w1 - w0)) -eq 100 ]
@@ -43,11 +43,11 @@ setup() {
 # Seen red: journal_flush() without the elision.
 @test "a flush with nothing new is no I/O" {
 	vol=$(mkvol v "$home" "$log")
-	fill "$vol" 0 8 one fsync
+	fill "$vol" 0 8 one
+	commit "$vol"
 	before="$(io_of "$log") $(io_of "$home")"
 	for i in 1 2 3; do
-		fill /dev/null 0 0 none
-		dd if=/dev/null of="$vol" conv=notrunc,fsync status=none
+		commit "$vol"
 	done
 	[ "$before" = "$(io_of "$log") $(io_of "$home")" ]
 	[ "$(vstat v 19)" -ge 3 ]
@@ -65,7 +65,8 @@ setup() {
 
 @test "reads come from staging, from the log after it has lapped, and from the home after a checkpoint" {
 	vol=$(mkvol v "$home" "$log" --opt staging_mib=1)
-	fill "$vol" 0 64 first fsync
+	fill "$vol" 0 64 first
+	commit "$vol"
 	holds "$vol" 0 64 first
 	[ "$(vstat v 14)" -gt 0 ]
 	dd if=/dev/urandom of="$vol" bs=64k seek=100 count=256 oflag=direct conv=notrunc status=none
@@ -81,7 +82,8 @@ setup() {
 
 @test "a discard and a write-zeroes hide older data at once, and what is written later hides them" {
 	vol=$(mkvol v "$home" "$log")
-	fill "$vol" 0 64 old fsync
+	fill "$vol" 0 64 old
+	commit "$vol"
 	checkpoint v
 	fill "$vol" 8 8 newer
 	blkdiscard -o 0 -l $((32 * 512)) "$vol"
@@ -110,7 +112,8 @@ setup() {
 
 @test "flush home: an fsync returns when the home has it" {
 	vol=$(mkvol v "$home" "$log" --flush home)
-	fill "$vol" 16 16 there fsync
+	fill "$vol" 16 16 there
+	commit "$vol"
 	holds "$home" 16 16 there
 	fill "$vol" 40 8 fua dsync
 	holds "$home" 40 8 fua

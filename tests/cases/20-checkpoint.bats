@@ -294,7 +294,7 @@ fails() {
 	status_is $STATE idle
 }
 
-# Seen to catch: a depth that is off by one, and a queue that is sent in order of arrival.
+# Seen to catch: a depth that is off by one; a sweep that starts again at the lowest sector each time.
 @test "not more than depth writes are at the home, and the others follow in a sweep" {
 	start 2 depth 1
 	close_writes
@@ -366,6 +366,7 @@ fails() {
 	holds "$disk" 15 1 new
 }
 
+# Seen to catch: a worker that is not told of the end of the flush.
 @test "suspend and remove complete with writes queued and held" {
 	for flag in --flush --noflush; do
 		start 2 depth 1

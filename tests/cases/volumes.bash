@@ -26,3 +26,5 @@ vstat() { counter "$1" "$2"; }
 # checkpoint VOLUME: everything that was written is at home when it returns.
 checkpoint() { jbdctl checkpoint "$1" --quiet; }
 
+# commit VOLUME: fsync.
+commit() { sync "$1"; }

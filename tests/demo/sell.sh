@@ -13,8 +13,10 @@ sell() {	# sell NAME DEVICE [on]
 
 array 4
 ssd
-echo "value array_ms $(shop probe /dev/mapper/array)"
-echo "value ssd_ms $(shop probe /dev/mapper/ssd)"
+for device in array ssd; do
+	ms=$(shop probe "/dev/mapper/$device")
+	echo "value ${device}_ms $ms"
+done
 echo "value step 1"
 show e2fsck -fn /dev/mapper/array
 echo "value step 2"

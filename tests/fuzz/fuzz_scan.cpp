@@ -41,15 +41,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	Input in(data, size);
 	const __u32 unit = 1u << in.below(4);
-	LogImage log({.unit = unit, .record_max = 64 * unit, .area_len = 512 * unit,
-		      .first_pos = in.below(600) * unit, .first_seq = 1ull + in.take<uint32_t>()});
+	LogImage log({.unit = unit, .record_max = 32 * unit, .area_len = 160 * unit,
+		      .first_pos = in.below(200) * unit, .first_seq = 1ull + in.take<uint32_t>()});
 	const jgeo &g = log.sb.geo;
-	Scan::Options options = {.window = 256 * unit};
+	Scan::Options options = {.window = 80 * unit};
 	size_t tail = 0, kept = 0;		// records below the tail; acknowledged records
 	bool hostile = false;
 
 	while (!in.empty() && log.written.size() < 2000) {
-		const bool room = log.head.v + 130 * unit <= log.sb.tail_pos.v + g.area_len;
+		const bool room = log.head.v + 66 * unit <= log.sb.tail_pos.v + g.area_len;
 		const size_t n = log.written.size();
 
 		switch (in.take<uint8_t>() % 12) {

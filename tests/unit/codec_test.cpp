@@ -101,6 +101,16 @@ TEST(Super, ComesBackAsItWasWritten)
 	EXPECT_EQ(memcmp(slot.out.fp, sb.fp, sizeof(sb.fp)), 0);
 }
 
+TEST(Super, ANameEndsAtItsFirstNul)
+{
+	Slot slot(example());
+
+	memcpy(slot.s.label, "one\0two", 8);
+	slot.seal();
+	ASSERT_EQ(slot.decode(), JSUPER_OK);
+	EXPECT_EQ(std::string(slot.out.label, 8), std::string("one\0\0\0\0\0", 8));
+}
+
 TEST(Super, ItsChecksumIsTheDocumentedOne)
 {
 	Slot slot(example());

@@ -32,16 +32,20 @@ struct Header {
 	// the extents that can be had, then the last answer of the cursor
 	std::pair<std::vector<Extent>, int> extents()
 	{
+		const size_t bytes = log.sb.geo.unit * JFMT_SECTOR;
+		// a copy of one unit, so that the sanitizer sees a read beyond it
+		std::vector<__u8> block(log.at(r.pos), log.at(r.pos) + bytes);
 		std::vector<Extent> out;
 		struct jpos need;
 		jcursor c;
 		jextent x;
 		int ret;
 
-		jcursor_init(&c, &log.sb.geo, &rec, log.at(r.pos));
+		jcursor_init(&c, &log.sb.geo, &rec, block.data());
 		while ((ret = jcursor_next(&c, &x, &need)) != 0) {
 			if (ret == -EAGAIN) {
-				ret = jcursor_feed(&c, log.at(need));
+				block.assign(log.at(need), log.at(need) + bytes);
+				ret = jcursor_feed(&c, block.data());
 				if (!ret)
 					continue;
 			}
@@ -96,6 +100,8 @@ TEST(RecordHeader, IsRefusedWhenAnyFieldIsOutOfBounds)
 		{"longest length", [](jfmt_record &h) { h.len = cpu_to_le32(~0u); }},
 		{"too many extents", [](jfmt_record &h) { h.nr_extents = cpu_to_le16(25); }},
 		{"no descriptor", [](jfmt_record &h) { h.nr_desc = 0; }},
+		{"a next one of none", [](jfmt_record &h) {
+			h.nr_desc = 0; h.next_desc = cpu_to_le32(2); }},
 		{"a next one of one", [](jfmt_record &h) { h.next_desc = cpu_to_le32(2); }},
 		{"no next one of two", [](jfmt_record &h) { h.nr_desc = cpu_to_le16(2); }},
 		{"next beyond the record", [](jfmt_record &h) {
@@ -257,6 +263,7 @@ TEST(Descriptor, IsRefusedWhenItIsNotTheNextOfItsRecord)
 		{"other index", [](jfmt_desc &d) { d.index = cpu_to_le16(2); }},
 		{"no extents", [](jfmt_desc &d) { d.nr_extents = 0; }},
 		{"too many extents", [](jfmt_desc &d) { d.nr_extents = cpu_to_le16(29); }},
+		{"by far too many extents", [](jfmt_desc &d) { d.nr_extents = cpu_to_le16(~0); }},
 		{"last too early", [](jfmt_desc &d) { d.next_desc = 0; }},
 		{"next backwards", [](jfmt_desc &d) { d.next_desc = cpu_to_le32(1); }},
 		{"next is itself", [](jfmt_desc &d) {

@@ -143,6 +143,25 @@ TEST(ScanBounds, NoReadErrorPassesForTheEndOfTheLog)
 	EXPECT_GE(failed, 22 * 2 + 4 + 60);
 }
 
+TEST(ScanBounds, AnUnreadableHeaderIsNotCalledDamage)
+{
+	LogImage log;
+
+	for (int i = 0; i < 10; i++)
+		log.commit(one(i));
+	log.sb.durable_seq = 10;
+	const __u64 bad = jring_dev(&log.sb.geo, log.written[4].pos);
+	Scan s(log, {.bad_sectors = {bad}});
+
+	EXPECT_EQ(s.r.end, JSCAN_UNREADABLE);
+	EXPECT_EQ(s.r.error, -EIO);
+	EXPECT_EQ(s.r.error_dev, bad);
+	EXPECT_EQ(s.r.head_dev, bad);
+	EXPECT_TRUE(s.gave(4));
+	EXPECT_EQ(s.r.seen_seq, 10u);
+	EXPECT_STREQ(s.r.why, "cannot read the record behind 4");
+}
+
 TEST(ScanBounds, AReadErrorBehindTheHoleDoesNotHideProvenDamage)
 {
 	LogImage log;

@@ -44,7 +44,7 @@ TEST(Scan, RecordsComeOutWholeAndInOrder)
 	Scan s(log);
 
 	EXPECT_EQ(s.r.end, JSCAN_END);
-	EXPECT_TRUE(s.gave(21));
+	ASSERT_TRUE(s.gave(21));
 	EXPECT_EQ(s.r.last_seq, 21u);
 	EXPECT_EQ(s.r.last_crc, log.link_crc);
 	EXPECT_EQ(s.r.head.v, log.head.v);
@@ -104,6 +104,25 @@ TEST(Scan, ALogThatIsExactlyFullIsReadToItsEnd)
 	EXPECT_EQ(s.r.head_dev, log.sb.geo.area_start);
 }
 
+TEST(Scan, NoRecordReachesIntoTheTail)
+{
+	LogImage log({.record_max = 64, .area_len = 256, .first_pos = 12});
+
+	while (log.head.v < 256)
+		log.commit(one(log.head.v));
+	log.tail_pos = jpos(40);
+	log.tail_seq = 7;
+	const size_t n = log.written.size();
+	const std::vector<__u8> before = log.bytes;
+	log.commit(one(0, 20));
+	const Record last = log.written.back();
+	// what the record overwrote of the tail is there again
+	memcpy(log.at(jpos(12)), &before[(log.sb.geo.area_start + 12) * JFMT_SECTOR],
+	       9 * JFMT_SECTOR);
+	ASSERT_EQ(last.pos.v, 256u);
+	EXPECT_TRUE(Scan(log).gave(n));
+}
+
 TEST(Scan, ARecordOfManyDescriptorsIsReadWhole)
 {
 	LogImage log({.record_max = 512, .area_len = 4096});
@@ -117,7 +136,7 @@ TEST(Scan, ARecordOfManyDescriptorsIsReadWhole)
 	Scan s(log);
 
 	EXPECT_EQ(s.r.end, JSCAN_END);
-	EXPECT_TRUE(s.gave(2));
+	ASSERT_TRUE(s.gave(2));
 	EXPECT_EQ(s.records[1].at.back().v, log.written[1].at.back().v);
 }
 

@@ -80,9 +80,10 @@ def make_modules(parts, kernel, only, make_args):
                                *make_args, *targets], stdout=sys.stderr)
         if done.returncode:
             fail(f"the modules of {part or 'the tree'} do not build for {kernel}")
-        with open(os.path.join(source, "modules.order")) as order:
-            built = [os.path.splitext(line.strip())[0] + ".ko" for line in order]
-        for name in built:
+        if targets == ["modules"]:
+            with open(os.path.join(source, "modules.order")) as order:
+                targets = [os.path.splitext(line.strip())[0] + ".ko" for line in order]
+        for name in targets:
             ko = os.path.join(source, name)    # absolute in 6.1, relative to M in later kernels
             stripped = os.path.join(out, os.path.basename(ko))
             keep.add(stripped)
@@ -101,7 +102,7 @@ def make_jbdctl():
     done = subprocess.run(["make", "-s", "-C", ctl, f"-j{os.cpu_count()}"], stdout=sys.stderr)
     if done.returncode:
         fail("jbdctl does not build")
-    return os.path.join(ctl, "jbdctl")
+    return os.path.join(ctl, "build/jbdctl")
 
 
 def modprobe_conf(modules):

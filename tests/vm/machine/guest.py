@@ -40,10 +40,10 @@ class Guest:
         env = {"VM_TOKEN": self.token, "VM_KERNEL": kernel, "VM_SCALE": max(1, round(scale)),
                "VM_UDEV": "1" if udev else "", "VM_SYNC": "1" if disks else ""}
         payload = build.payload(kernel, self.work, script, env, share)
-        hung = min(round(HUNG_TASK * scale), 100)
+        hung = min(round(HUNG_TASK * scale), 60)
         line = ["console=ttyS0", "root=/dev/nvme0n1", "ro", "quiet", "init=/sbin/first-init", "panic=-1", "oops=panic",
                 "log_buf_len=4M", "mitigations=off", "softlockup_panic=1",
-                f"sysctl.kernel.watchdog_thresh={min(hung, 60)}", "sysctl.kernel.hung_task_panic=1",
+                f"sysctl.kernel.watchdog_thresh={hung}", "sysctl.kernel.hung_task_panic=1",
                 f"sysctl.kernel.hung_task_timeout_secs={hung}", "sysctl.kernel.hung_task_check_interval_secs=5"]
         if not icount:
             # On every cache it doubles the run time, hence the choice.
@@ -120,6 +120,12 @@ class Guest:
             self.process.stdout.close()
             self.process.stderr.close()
             self.process = None
+
+    def settle(self):
+        """After the script's end: wait a little until the console, which lags behind, has said all."""
+        end = time.monotonic() + 5 * load()
+        while not self.dead() and time.monotonic() < end and "vm-test: over" not in "".join(self.console_lines()[-9:]):
+            time.sleep(0.05)
 
     def console_lines(self):
         try:

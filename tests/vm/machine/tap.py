@@ -144,6 +144,7 @@ class FileRun:
                 if status is None:
                     self.take(line)
             if status is not None:
+                guest.settle()
                 missing = [n for n in range(1, (self.plan or 0) + 1) if n not in self.results]
                 for number in missing:
                     self.result(False, number, "", "(bats ended without its result)")

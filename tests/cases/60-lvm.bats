@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# LVM below: home and log are logical volumes. LVM above: the volume is a physical volume.
+
+load helpers
+load volumes
+
+LVM='devices { use_devicesfile=0 scan=["/dev"] } activation { udev_sync=0 udev_rules=0 } global { event_activation=0 }'
+lvm_() { local verb=$1; shift; command "$verb" --config "$LVM" "$@"; }
+
+setup() {
+	vm_setup
+	load_modules dm-checkpoint dm-journal
+	modprobe dm-mod
+	pv=$(mkdisk pv 300)
+	lvm_ vgcreate -q below "$pv"
+	lvm_ lvcreate -q -an -Zn -Wn -y -L 160m -n home below
+	lvm_ lvcreate -q -an -Zn -Wn -y -L 32m -n log below
+	lvm_ vgchange -q -ay below
+	dmsetup mknodes
+}
+
+teardown() {
+	umount /mnt 2> /dev/null || :
+	[ ! -e /dev/mapper/above-data ] || dmsetup remove above-data
+	dmsetup remove v
+	dmsetup remove v-home
+	lvm_ vgchange -q -an below
+	vm_teardown
+}
+
+@test "a PV, VG, LV with ext4 on the volume lives through closing and opening; no duplicate PV is seen" {
+	vol=$(mkvol v /dev/mapper/below-home /dev/mapper/below-log)
+	lvm_ pvcreate -q "$vol"
+	lvm_ vgcreate -q above "$vol"
+	lvm_ lvcreate -q -an -Zn -Wn -y -l 100%FREE -n data above
+	lvm_ vgchange -q -ay above
+	dmsetup mknodes
+	mkfs.ext4 -q /dev/mapper/above-data
+	mount /dev/mapper/above-data /mnt
+	cp -r /usr/share/bash-completion /mnt 2> /dev/null || cp -r /etc /mnt
+	sync -f /mnt
+	sum=$(cd /mnt && find . -type f -exec md5sum {} + | sort | md5sum)
+	umount /mnt
+	lvm_ vgchange -q -an above
+
+	jbdctl close v
+	jbdctl open v /dev/mapper/below-home /dev/mapper/below-log --opt idle_ms=0
+	run lvm_ pvs -o pv_name --noheadings
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ $output != *[Dd]uplicate* ]]
+	[[ $output == */dev/mapper/v* ]]
+	lvm_ vgchange -q -ay above
+	dmsetup mknodes
+	e2fsck -fn /dev/mapper/above-data
+	mount /dev/mapper/above-data /mnt
+	[ "$sum" = "$(cd /mnt && find . -type f -exec md5sum {} + | sort | md5sum)" ]
+	umount /mnt
+	lvm_ vgchange -q -an above
+}
