@@ -85,7 +85,7 @@ Result<> checkpoint(const Words &words)
 	const Result<> waited = wait_for_checkpoint(words.name, *target, timeout, words.quiet);
 	if (!waited)
 		return waited;
-	fmt::print("{}: the home {} has everything up to record {}.\n", words.name, volume->home(), *target);
+	fmt::print("{}: the home {} has everything that was written before.\n", words.name, volume->home());
 	return done();
 }
 

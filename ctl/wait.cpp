@@ -65,7 +65,8 @@ Result<> wait_for_checkpoint(const std::string &name, std::uint64_t target,
 		const JournalStatus &status = volume->status;
 		const Clock::time_point now = Clock::now();
 
-		if (status.tail_seq >= target)
+		/* without a target the kernel has reached all that was asked for */
+		if (status.tail_seq >= target || !status.target_seq)
 			return done();
 		if (status.mode == "error")
 			return Error{Exit::io, fmt::format("{}: the log {} has failed ({})", name, volume->log(),
@@ -83,8 +84,10 @@ Result<> wait_for_checkpoint(const std::string &name, std::uint64_t target,
 			total = status.log_used * 512;
 			progress.set_total(total);
 		}
+		/* sequences that a recovery skipped are never written */
+		const double last = static_cast<double>(std::clamp(status.head_seq, *first_seq + 1, target));
 		const double part = static_cast<double>(status.tail_seq - *first_seq) /
-			static_cast<double>(target - *first_seq);
+			(last - static_cast<double>(*first_seq));
 		progress.update(static_cast<std::uint64_t>(part * static_cast<double>(total)), status.rate * 512);
 
 		if (Interruptible::requested())

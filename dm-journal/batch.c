@@ -81,7 +81,9 @@ static void home_end_io(struct bio *bio)
 {
 	struct journal *j = bio->bi_private;
 
-	if (bio->bi_status)
+	/* a home that discards only elsewhere loses nothing but the space */
+	if (bio->bi_status &&
+	    !(bio_op(bio) == REQ_OP_DISCARD && bio->bi_status == BLK_STS_NOTSUPP))
 		cmpxchg(&j->home_error, 0, blk_status_to_errno(bio->bi_status));
 	bio_put(bio);
 	if (atomic_dec_return(&j->home_inflight) < BATCH_DEPTH)

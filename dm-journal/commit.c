@@ -252,17 +252,16 @@ void journal_autocommit_work(struct work_struct *work)
 {
 	struct journal *j = container_of(to_delayed_work(work), struct journal,
 					 autocommit_work);
-	u64 now = ktime_get_real_ns() / NSEC_PER_MSEC, age;
+	unsigned long due;
 
 	spin_lock_irq(&j->lock);
 	if (j->open) {
-		age = now - min(now, j->open->time_ms);
-		if (age >= j->opts.autocommit_ms) {
+		due = j->open->opened + msecs_to_jiffies(j->opts.autocommit_ms);
+		if (time_after_eq(jiffies, due)) {
 			j->want_seq = j->open->seq;
 			queue_work(j->commit_wq, &j->commit_work);
 		} else {
-			queue_delayed_work(j->commit_wq, &j->autocommit_work,
-					   msecs_to_jiffies(j->opts.autocommit_ms - age));
+			queue_delayed_work(j->commit_wq, &j->autocommit_work, due - jiffies);
 		}
 	}
 	spin_unlock_irq(&j->lock);

@@ -91,7 +91,8 @@ enum jrec_state {
 struct jrec {
 	u64		seq;
 	u64		epoch;
-	u64		time_ms;
+	u64		time_ms;	/* wall clock, for the header */
+	unsigned long	opened;		/* jiffies */
 	struct jpos	pos;
 	u32		len;		/* sectors handed out so far [lock] */
 	u32		flags;		/* JFMT_RECORD_* [lock] */

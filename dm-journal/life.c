@@ -21,6 +21,10 @@ static void journal_free(struct journal *j)
 {
 	unsigned int i;
 
+	/* a resume that was refused may have left them */
+	cancel_delayed_work_sync(&j->ckpt_timer);
+	cancel_work_sync(&j->ckpt_work);
+	cancel_work_sync(&j->event_work);
 	for (i = 0; i < JOURNAL_RECS; i++)
 		kfree(j->rec[i].vecs);
 	if (j->commit_wq)

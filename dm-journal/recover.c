@@ -174,6 +174,10 @@ int journal_recover(struct journal *j)
 		goto out;
 	rc->j = j;
 
+	/* nothing was exposed yet: what a former attempt met is forgotten */
+	j->error = 0;
+	j->reason = NULL;
+	j->ckpt_stalled = false;
 	jindex_clear(j->index);
 	j->tail = (struct jtail) {
 		.pos = j->super.tail_pos, .seq = j->super.tail_seq, .crc = j->super.tail_crc,

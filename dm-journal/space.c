@@ -71,6 +71,7 @@ static struct jrec *space_open(struct journal *j, u32 payload)
 	rec->seq = j->next_seq++;
 	rec->epoch = j->epoch;
 	rec->time_ms = ktime_get_real_ns() / NSEC_PER_MSEC;
+	rec->opened = jiffies;
 	rec->pos = pos;
 	rec->len = j->geo.unit;
 	rec->flags = 0;

@@ -65,7 +65,7 @@ load_grew() { [ "$(vstat v 16)" -gt $(($1 + 50)) ]; }
 # Seen red: space freed before the fence; a deferred bio that nobody wakes.
 @test "writers that outrun the home wait, and go on when the checkpoint has made room" {
 	modprobe dm-delay
-	slow=$(mkdm slow delay "$home" 0 20)
+	slow=$(mkdm slow delay "$home" 0 400)
 	vol=$(mkvol v "$slow" "$log")
 	timeout -k 1 $((200 * VM_SCALE)) fio --name=w --filename="$vol" --direct=1 --ioengine=libaio --iodepth=64 --rw=randwrite --bs=64k \
 		--size=64m --io_size=48m --verify=crc32c --verify_fatal=1 --randseed=5 --serialize_overlap=1 --output=/tmp/w.log

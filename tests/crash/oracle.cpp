@@ -312,7 +312,7 @@ template <class Cover> std::string Judge::coverer(uint64_t sector, Value v, Cove
 	return t == NEVER ? "" : ", covered by " + name_op(first);
 }
 
-/* Is there a time that is possible for all sectors? */
+/* Is there a time in @when that is possible for all sectors? It becomes all that are. */
 template <class Cover>
 bool Judge::one_time(const char *rule, std::span<const Value> image, Cover cover, Interval &when)
 {
@@ -320,7 +320,6 @@ bool Judge::one_time(const char *rule, std::span<const Value> image, Cover cover
 	uint64_t lo_sector = 0, hi_sector = 0;
 	Intervals at;
 
-	when = {0, NEVER};
 	for (uint64_t s = 0; s < image.size(); s++) {
 		found_at(s, image[s], cover, at);
 		if (at.empty()) {
@@ -421,8 +420,8 @@ void Judge::volume(std::span<const Value> image, uint32_t atomic)
 {
 	auto durable = [](const Op &op) { return op.durable; };
 	auto complete = [](const Op &op) { return op.status ? NEVER : op.done; };
+	Interval when = {state.now, NEVER};
 	Intervals at;
-	Interval when;
 
 	for (uint64_t s = 0; s < image.size(); s++) {
 		found_at(s, image[s], durable, at);
@@ -437,7 +436,7 @@ void Judge::volume(std::span<const Value> image, uint32_t atomic)
 void Judge::home(std::span<const Value> image)
 {
 	auto durable = [](const Op &op) { return op.durable; };
-	Interval when;
+	Interval when = {0, NEVER};
 
 	if (one_time("P4 home", image, durable, when)) {
 		verdict.home_lo = when.lo;

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Step 4 in the machine: the volume after the power cut.
 . /vm/share/machine.sh
-array 0
-ssd
-show jbdctl open shop /dev/mapper/array /dev/mapper/ssd
+make_home 0
+make_log
+show jbdctl open shop /dev/mapper/home /dev/mapper/log
 examine /dev/mapper/shop
-show jbdctl status shop

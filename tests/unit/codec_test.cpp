@@ -38,15 +38,15 @@ jsuper example()
 	sb.created_ms = 13;
 	sb.flags = JFMT_SUPER_FP | JFMT_SUPER_RUNNING;
 	sb.recoveries = 14;
-	sb.tail_pos = jpos(15000);
+	sb.tail_pos = jpos(15008);
 	sb.tail_seq = 16;
 	sb.tail_crc = 17;
 	sb.durable_seq = 18;
 	sb.ckpt_to_seq = 19;
-	sb.ckpt_to_pos = jpos(20);
+	sb.ckpt_to_pos = jpos(32);
 	sb.epoch = 21;
 	sb.barrier_seq = 3;
-	sb.barrier_pos = jpos(22);
+	sb.barrier_pos = jpos(48);
 	sb.barrier_crc = 23;
 	sb.first_new_seq = 10;
 	strcpy(reinterpret_cast<char *>(sb.mark[7].name), "before upgrade");
@@ -87,14 +87,14 @@ TEST(Super, ComesBackAsItWasWritten)
 	EXPECT_EQ(slot.out.created_ms, 13u);
 	EXPECT_EQ(slot.out.flags, sb.flags);
 	EXPECT_EQ(slot.out.recoveries, 14u);
-	EXPECT_EQ(slot.out.tail_pos.v, 15000u);
+	EXPECT_EQ(slot.out.tail_pos.v, 15008u);
 	EXPECT_EQ(slot.out.tail_seq, 16u);
 	EXPECT_EQ(slot.out.tail_crc, 17u);
 	EXPECT_EQ(slot.out.durable_seq, 18u);
 	EXPECT_EQ(slot.out.ckpt_to_seq, 19u);
-	EXPECT_EQ(slot.out.ckpt_to_pos.v, 20u);
+	EXPECT_EQ(slot.out.ckpt_to_pos.v, 32u);
 	EXPECT_EQ(slot.out.epoch, 21u);
-	EXPECT_EQ(slot.out.barrier_pos.v, 22u);
+	EXPECT_EQ(slot.out.barrier_pos.v, 48u);
 	EXPECT_EQ(slot.out.barrier_crc, 23u);
 	EXPECT_EQ(slot.out.first_new_seq, 10u);
 	EXPECT_EQ(memcmp(slot.out.mark, sb.mark, sizeof(sb.mark)), 0);
@@ -154,12 +154,16 @@ TEST(Super, FieldsThatContradictEachOtherAreInsane)
 		{"version 0", [](jfmt_super &s) { s.version = 0; }},
 		{"unit 0", [](jfmt_super &s) { s.unit = 0; }},
 		{"unit 3", [](jfmt_super &s) { s.unit = cpu_to_le32(3); }},
-		{"unit 16", [](jfmt_super &s) { s.unit = cpu_to_le32(16); }},
+		{"unit 16", [](jfmt_super &s) {
+			s.unit = cpu_to_le32(16); s.area_start = cpu_to_le64(144);
+			s.area_len = cpu_to_le64(1008); }},
 		{"area not in units", [](jfmt_super &s) {
 			s.unit = cpu_to_le32(8); s.area_len = cpu_to_le64(1020); }},
 		{"area start not in units", [](jfmt_super &s) {
 			s.unit = cpu_to_le32(8); s.area_start = cpu_to_le64(140);
 			s.area_len = cpu_to_le64(1016); }},
+		{"record_max not in units", [](jfmt_super &s) {
+			s.unit = cpu_to_le32(8); s.record_max = cpu_to_le32(60); }},
 		{"area over the slots", [](jfmt_super &s) { s.area_start = cpu_to_le64(135); }},
 		{"area beyond the device", [](jfmt_super &s) { s.area_len = cpu_to_le64(1025); }},
 		{"area wraps", [](jfmt_super &s) { s.area_len = cpu_to_le64(~0ull - 100); }},
@@ -172,8 +176,9 @@ TEST(Super, FieldsThatContradictEachOtherAreInsane)
 		{"home too long", [](jfmt_super &s) { s.home_len = cpu_to_le64(1ull << 48); }},
 		{"tail too far", [](jfmt_super &s) { s.tail_pos = cpu_to_le64(1ull << 62); }},
 		{"tail not in units", [](jfmt_super &s) {
-			s.unit = cpu_to_le32(8); s.tail_pos = cpu_to_le64(15004);
-			s.ckpt_to_pos = s.barrier_pos = 0; }},
+			s.unit = cpu_to_le32(8); s.tail_pos = cpu_to_le64(15004); }},
+		{"ckpt_to not in units", [](jfmt_super &s) {
+			s.unit = cpu_to_le32(8); s.ckpt_to_pos = cpu_to_le64(36); }},
 		{"barrier too far", [](jfmt_super &s) { s.barrier_pos = cpu_to_le64(~0ull); }},
 		{"tail not durable", [](jfmt_super &s) { s.tail_seq = cpu_to_le64(19); }},
 		{"tail in a lost branch", [](jfmt_super &s) { s.tail_seq = cpu_to_le64(9); }},
@@ -182,7 +187,7 @@ TEST(Super, FieldsThatContradictEachOtherAreInsane)
 		{"ckpt_to too great", [](jfmt_super &s) { s.ckpt_to_seq = cpu_to_le64(1ull << 63); }},
 		{"epoch too great", [](jfmt_super &s) { s.epoch = cpu_to_le64(1ull << 63); }},
 		{"first_new too great", [](jfmt_super &s) {
-			s.first_new_seq = cpu_to_le64(1ull << 63); }},
+			s.barrier_seq = s.tail_seq; s.first_new_seq = cpu_to_le64(1ull << 63); }},
 	};
 
 	for (const auto &[what, lie] : lies) {
@@ -206,6 +211,16 @@ TEST(Super, ARecordMaxThatOverflows32BitsOfBytesIsInsane)
 	EXPECT_EQ(Slot(sb).decode(1ull << 41), JSUPER_INSANE);
 	sb.geo.record_max = JRECORD_LEN_MAX;
 	EXPECT_EQ(Slot(sb).decode(1ull << 41), JSUPER_OK);
+}
+
+TEST(Super, AnAreaThatOverflowsPositionsIsInsane)
+{
+	jsuper sb = example();
+
+	sb.geo.area_len = JFMT_POS_MAX + 1;
+	EXPECT_EQ(Slot(sb).decode(~0ull), JSUPER_INSANE);
+	sb.geo.area_len = JFMT_POS_MAX;
+	EXPECT_EQ(Slot(sb).decode(~0ull), JSUPER_OK);
 }
 
 TEST(Super, EveryVerdictHasItsText)

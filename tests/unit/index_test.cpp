@@ -414,6 +414,38 @@ TEST(Index, MemoryDoesNotGrowUnderChurn)
 	EXPECT_LE(index.Stats().bytes, kKept);
 }
 
+/* Whole ranges come and go, so nodes of every level lose their first and last children. */
+TEST(Index, RangesComeAndGoInADeepTree)
+{
+	constexpr __u64 kBlocks = 200000;	/* isolated: every second 4 KiB block */
+	std::mt19937_64 rng(9);
+	Index index(1);
+	std::map<__u64, __u64> newest;		/* home, position */
+	__u64 pos = 0;
+
+	auto insert = [&](__u64 block) {
+		index.Insert({ block * 16, 8, JFMT_DATA, pos, false, 0 });
+		newest[block * 16] = pos;
+		pos += 16;
+	};
+	for (__u64 block = 0; block < kBlocks; block++)
+		insert(block);
+	for (int lap = 0; lap < 30; lap++) {
+		for (int i = 0; i < 20; i++) {
+			__u64 first = rng() % kBlocks, count = 1 + rng() % (1 << rng() % 16);
+
+			jindex_drop(index, jsec(first * 16), count * 16, jpos(pos + kUnit));
+			newest.erase(newest.lower_bound(first * 16),
+				     newest.lower_bound((first + count) * 16));
+			for (__u64 k = 0; k < count / 8; k++)
+				insert((first + rng() % count) % kBlocks);
+		}
+		ASSERT_EQ(newest.size(), index.Stats().entries) << "lap " << lap;
+		for (auto [home, at] : newest)
+			ASSERT_EQ(at, index.Lookup(home, 8).pos.v) << "lap " << lap;
+	}
+}
+
 /* Threads insert parts of one plan in any order while others look up and drop. */
 TEST(Index, Threads)
 {

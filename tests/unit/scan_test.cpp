@@ -56,6 +56,7 @@ TEST(Scan, RecordsComeOutWholeAndInOrder)
 		EXPECT_EQ(s.records.back().at[i].v, log.written.back().at[i].v) << i;
 }
 
+// Catches: the start of the next lap not tried; reads across the end of the area.
 TEST(Scan, RecordsCrossManyLapsAndNeverTheEndOfTheArea)
 {
 	for (__u32 unit : {1u, 2u, 4u, 8u}) {
@@ -152,7 +153,7 @@ TEST(Scan, ATornHeaderEndsTheLog)
 	EXPECT_EQ(s.r.head.v, log.written[4].pos.v);
 }
 
-// Catches: payload not verified beyond the durable sequence.
+// Catches: payload taken unverified beyond the durable sequence.
 TEST(Scan, TornPayloadThatNobodyCallsDurableEndsTheLog)
 {
 	LogImage log = log_of(4);
@@ -313,6 +314,7 @@ TEST(Scan, AHeaderThatProvesDamageIsFoundInTheWholeWindow)
 	EXPECT_EQ(Scan(log, {.window = far + 1}).r.end, JSCAN_DAMAGE);
 }
 
+// Catches: a search that what it finds does not extend.
 TEST(Scan, TheSearchFindsTheLastOfAllSequencesBehindDamage)
 {
 	LogImage log({.record_max = 64, .area_len = 8192});
@@ -494,6 +496,7 @@ TEST(Scan, ALostBranchHidesNothing)
 	EXPECT_EQ(Scan(log).r.end, JSCAN_DAMAGE);
 }
 
+// Catches: barrier_seq not taken for durable; barrier_crc ignored.
 TEST(Scan, ALogThatLostTheRecordOfItsBarrierIsDamaged)
 {
 	LogImage log = log_of(4);
@@ -511,6 +514,7 @@ TEST(Scan, ALogThatLostTheRecordOfItsBarrierIsDamaged)
 	EXPECT_TRUE(s.gave(3));
 }
 
+// Catches: barrier_pos ignored.
 TEST(Scan, NothingIsAcceptedBehindABarrierButWhereItWasWritten)
 {
 	LogImage log = log_of(4);
@@ -555,6 +559,7 @@ TEST(Scan, ATailInAnAcceptedHeaderShortensTheReplay)
 	EXPECT_EQ(Scan(log).r.tail_seq, 5u);
 }
 
+// Catches: headers of later laps taken for none.
 TEST(Scan, ASuperblockThatIsNotTheNewestDoesNotMakeTheLogEmpty)
 {
 	LogImage log({.record_max = 64, .area_len = 256});

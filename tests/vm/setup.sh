@@ -43,6 +43,8 @@ part() {	# make directory $1 with command $2.. unless it exists
 		mkdir "$dir.new"
 		"$@" "$dir.new"
 		mv "$dir.new" "$dir"
+		# What a former recipe made.
+		find "$cache" -maxdepth 1 -name "$(basename "${dir%-*}")-*" ! -path "$dir" -mtime +7 -exec rm -r {} +
 	fi
 	exec 9>&-
 }
