@@ -4,7 +4,8 @@
 load helpers
 load volumes
 
-LVM='devices { use_devicesfile=0 scan=["/dev"] } activation { udev_sync=0 udev_rules=0 } global { event_activation=0 }'
+export LVM_SUPPRESS_FD_WARNINGS=1
+LVM='devices { use_devicesfile=0 scan=["/dev"] types=["nullb", 16] } activation { udev_sync=0 udev_rules=0 } global { event_activation=0 }'
 lvm_() { local verb=$1; shift; command "$verb" --config "$LVM" "$@"; }
 
 setup() {
