@@ -15,12 +15,12 @@ show() {
 # empties: what was not flushed is lost, but for sectors that a coin has saved. The home answers each write and each
 # flush $1 ms late.
 make_home() {
-	local sectors
+	local sectors pid
 	sectors=$(blockdev --getsz /dev/vm/home)
 	dmsetup create home-disk --table "0 $sectors simdisk /dev/vm/home $SEED"
 	dmsetup create home --table "0 $sectors delay /dev/mapper/home-disk 0 0 /dev/mapper/home-disk 0 $1"
 	# In 6.12 a thread polls for the end of a short delay; it must not have the processor that a contender needs.
-	pgrep dm-delay | xargs -r renice -n 19 -p > /dev/null
+	for pid in $(pgrep dm-delay); do renice -n 19 "$pid"; done
 }
 
 make_log() {

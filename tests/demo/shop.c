@@ -11,7 +11,6 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <sqlite3.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -124,29 +123,23 @@ static void make(const char *path, int64_t orders)
 	close_shop();
 }
 
-/* shop sell DB SECONDS [on]: take orders, say after SECONDS how many, and end then; with "on" never end. */
-static void sell(const char *path, double seconds, bool go_on)
+/* shop sell DB SECONDS: take orders so long, 0 is for ever; then "sold", how many, and the seconds. */
+static void sell(const char *path, double seconds)
 {
-	bool counting = true;
 	sqlite3_stmt *insert;
 	int64_t first, id;
-	double begin;
+	double begin, time = 0;
 
 	open_shop(path, 0);
 	first = number("SELECT max(id) FROM orders") + 1;
 	insert = prepare("INSERT INTO orders VALUES (?, ?)");
 	begin = now();
-	for (id = first; counting || go_on; id++) {
-		double time;
-
+	for (id = first; !seconds || time < seconds; id++) {
 		take_order(insert, id);
 		printf("ack %lld\n", (long long)id);
 		time = now() - begin;
-		if (counting && time >= seconds) {
-			printf("sold %lld %.3f%s\n", (long long)(id + 1 - first), time, go_on ? " on" : "");
-			counting = false;
-		}
 	}
+	printf("sold %lld %.3f\n", (long long)(id - first), time);
 	sqlite3_finalize(insert);
 	close_shop();
 }
@@ -208,8 +201,8 @@ int main(int argc, char **argv)
 	setlinebuf(stdout);
 	if (argc == 4 && !strcmp(argv[1], "new"))
 		make(argv[2], atoll(argv[3]));
-	else if (argc >= 4 && !strcmp(argv[1], "sell"))
-		sell(argv[2], atof(argv[3]), argc == 5);
+	else if (argc == 4 && !strcmp(argv[1], "sell"))
+		sell(argv[2], atof(argv[3]));
 	else if (argc == 3 && !strcmp(argv[1], "audit"))
 		audit(argv[2]);
 	else if (argc == 3 && !strcmp(argv[1], "probe"))

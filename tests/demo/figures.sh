@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Step 2 in the machine that counts instructions: the shop sells on the plain home, on dm-writecache and on the journal,
+# over the same two devices and in the same file system. Disks of the host do not know this machine's time, so the
+# devices are in RAM: the home starts as a copy of the host's image.
+. /vm/share/machine.sh
+bats_require_minimum_version() { :; }
+. /vm/cases/helpers.bash
+
+sell() {	# sell CONTENDER DEVICE
+	say
+	show mount "$2" /srv
+	say "   \$ shop sell /srv/shop.db"
+	echo "value contender $1"
+	shop sell /srv/shop.db "$SELL_SECONDS" > /tmp/sold
+	tail -n1 /tmp/sold
+	show umount /srv
+}
+
+home=$(mkdisk home 256 latency=4000 depth=1 cache=64)
+log=$(mkdisk log 256 latency=80 depth=32 cache=64)
+dd if=/dev/vm/home of="$home" bs=1M conv=sparse,notrunc status=none
+for device in home log; do
+	ms=$(shop probe "${!device}")
+	echo "value ${device}_ms $ms"
+done
+echo "value step devices"
+sell home "$home"
+say
+show dmsetup create cached --table "0 $(sectors "$home") writecache s $home $log 4096 0"
+sell writecache /dev/mapper/cached
+show dmsetup message cached 0 flush
+show dmsetup remove cached
+say
+show jbdctl create shop "$home" "$log" --opt max_lag_ms=200
+sell journal /dev/mapper/shop
