@@ -185,7 +185,7 @@ Result<std::string> message(const std::string &name, const std::string &text)
 	return std::string(answer ? answer : "");
 }
 
-Result<std::vector<Name>> list(const std::string &uuid_prefix)
+Result<std::vector<Name>> list()
 {
 	Result<Task> task = start(DM_DEVICE_LIST, {}, "listing device-mapper devices");
 	std::vector<Name> found;
@@ -197,7 +197,7 @@ Result<std::vector<Name>> list(const std::string &uuid_prefix)
 	const dm_names *names = dm_task_get_names(task->get());
 	while (names && names->dev) {
 		const Result<Info> device = info(names->name);
-		if (device && device->uuid.starts_with(uuid_prefix))
+		if (device && device->exists)
 			found.push_back({names->name, device->uuid});
 		if (!names->next)
 			break;

@@ -49,8 +49,8 @@ Result<Target> table(const std::string &name);
 Result<Target> status(const std::string &name);
 // The text that the target answers, which may be empty.
 Result<std::string> message(const std::string &name, const std::string &text);
-// All devices whose uuid starts with @uuid_prefix, by name.
-Result<std::vector<Name>> list(const std::string &uuid_prefix);
+// All devices, by name.
+Result<std::vector<Name>> list();
 // Does the kernel know the target?
 Result<bool> has_target(const std::string &target);
 

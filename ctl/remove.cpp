@@ -63,7 +63,7 @@ Result<> remove_volume(const Words &words)
 	const Result<Volume> volume = find_volume(words.name);
 	if (!volume)
 		return volume.error();
-	result = check_idle(*volume);
+	result = check_idle(words.name);
 	if (!result)
 		return result;
 	const Result<std::uint64_t> target = request_checkpoint(words.name);

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::uint64_t index_cap = 1ull << 30;		/* bytes */
 constexpr std::uint64_t data_most = 2048;		/* sectors in one write */
-constexpr std::uint64_t sequence_jump = 65536;		/* more than may have been in flight */
+constexpr std::uint64_t sequence_jump = 1ull << 32;	/* more than may have been in flight, seen or not */
 
 } // namespace
 
@@ -147,7 +147,9 @@ Result<> Replay::write_final()
 		verdict_.scan.durable_seq, super_.first_new_seq}));
 	super_.recoveries++;
 	super_.flags &= ~JFMT_SUPER_RUNNING;
-	return keep_->write_super(super_);
+	// In both slots: the branch must not come back when one of them rots.
+	const Result<> first = keep_->write_super(super_);
+	return first ? keep_->write_super(super_) : first;
 }
 
 Result<> Replay::run()

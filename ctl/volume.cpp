@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// Always true: a device whose uuid does not start with "JBD-" is left alone.
+// Always true: a device whose uuid is not a volume's is left alone.
 // Crashes leave what volume.h says.
 #include "volume.h"
 
@@ -12,18 +12,38 @@
 #include <cctype>
 
 #include "image.h"
+#include "signals.h"
 #include "sysfs.h"
 
 namespace jbd {
 
 namespace {
 
+// LVM passes over a device with this prefix: it is inside a stack that is not its own.
+// Without it, it would take NAME-home for a second copy of a physical volume on NAME.
+const std::string inner_prefix = "CRYPT-SUBDEV-";
 const std::string uuid_prefix = "JBD-", volume_suffix = "-vol", home_suffix = "-home";
+
+bool is_volume(const std::string &uuid)
+{
+	return uuid.starts_with(uuid_prefix) && uuid.ends_with(volume_suffix);
+}
+
+bool is_home(const std::string &uuid)
+{
+	return uuid.starts_with(inner_prefix + uuid_prefix) && uuid.ends_with(home_suffix);
+}
 
 Error not_ours(const std::string &name)
 {
 	return {Exit::device, fmt::format("{} is a device-mapper device, but not a journalled volume", name),
 		"'jbdctl list' shows those."};
+}
+
+Error in_use(const std::string &name, const std::string &users)
+{
+	return {Exit::busy, fmt::format("/dev/mapper/{} is in use{}", name, users.empty() ? "" : ": " + users),
+		"Release it first (umount, vgchange -an, swapoff), then try again. Nothing was changed."};
 }
 
 // How a table names the device: its path, unless a table cannot hold it.
@@ -73,7 +93,7 @@ Result<> check_unused(const std::string &name)
 			return info.error();
 		if (info->exists)
 			return Error{Exit::busy, fmt::format("/dev/mapper/{} exists already", device),
-				     info->uuid.starts_with(uuid_prefix) ?
+				     is_volume(info->uuid) || is_home(info->uuid) ?
 				     fmt::format("'jbdctl close {}' closes that volume.", name) : "Choose another name."};
 	}
 	return done();
@@ -97,8 +117,8 @@ std::string Plan::text() const
 Result<> activate(const Plan &plan)
 {
 	const std::string base = uuid_prefix + plan.uuid;
-	Result<> result = dm::create({home_name(plan.name), base + home_suffix, true, plan.home.sectors, "checkpoint",
-				      plan.home.params()});
+	Result<> result = dm::create({home_name(plan.name), inner_prefix + base + home_suffix, true, plan.home.sectors,
+				      "checkpoint", plan.home.params()});
 	if (!result)
 		return result;
 	result = dm::create({plan.name, base + volume_suffix, false, plan.journal.sectors, "journal",
@@ -124,14 +144,11 @@ Result<> deactivate(const std::string &name)
 			return info.error();
 		if (!info->exists)
 			continue;
-		if (!info->uuid.starts_with(uuid_prefix))
+		if (!is_volume(info->uuid) && !is_home(info->uuid))
 			return not_ours(device);
 		const Result<> removed = dm::remove(device);
-		if (!removed && removed.error().code == Exit::busy) {
-			const std::string users = device_users(info->number);
-			return Error{Exit::busy, fmt::format("/dev/mapper/{} is in use{}", device, users.empty() ? "" : ": " + users),
-				     "Release it first (umount, vgchange -an, swapoff), then try again. Nothing was changed."};
-		}
+		if (!removed && removed.error().code == Exit::busy)
+			return in_use(device, device_users(info->number));
 		if (!removed)
 			return removed;
 		found = true;
@@ -150,13 +167,13 @@ Result<Volume> find_volume(const std::string &name)
 		return info.error();
 	if (!info->exists) {
 		const Result<dm::Info> home = dm::info(home_name(name));
-		if (home && home->exists && home->uuid.starts_with(uuid_prefix))
+		if (home && is_home(home->uuid))
 			return Error{Exit::device, fmt::format("of the volume {} only {} exists", name, home_name(name)),
 				     fmt::format("'jbdctl close {}' removes it; then open the volume again.", name)};
 		return Error{Exit::device, fmt::format("there is no volume {}", name),
 			     "'jbdctl list' shows those that are open; 'jbdctl open' opens one."};
 	}
-	if (!info->uuid.starts_with(uuid_prefix) || !info->uuid.ends_with(volume_suffix))
+	if (!is_volume(info->uuid))
 		return not_ours(name);
 	volume.uuid = info->uuid;
 	volume.device = *info;
@@ -200,15 +217,15 @@ std::string Volume::log() const
 
 Result<std::vector<std::string>> volume_names()
 {
-	const Result<std::vector<dm::Name>> devices = dm::list(uuid_prefix);
+	const Result<std::vector<dm::Name>> devices = dm::list();
 	std::vector<std::string> names;
 
 	if (!devices)
 		return devices.error();
 	for (const dm::Name &device : *devices) {
-		if (device.uuid.ends_with(volume_suffix))
+		if (is_volume(device.uuid))
 			names.push_back(device.name);
-		else if (device.uuid.ends_with(home_suffix) && device.name.ends_with(home_suffix))
+		else if (is_home(device.uuid) && device.name.ends_with(home_suffix))
 			names.push_back(device.name.substr(0, device.name.size() - home_suffix.size()));
 	}
 	std::ranges::sort(names);
@@ -216,13 +233,22 @@ Result<std::vector<std::string>> volume_names()
 	return names;
 }
 
-Result<> check_idle(const Volume &volume)
+Result<> check_idle(const std::string &name)
 {
-	if (!volume.device.open_count)
-		return done();
-	const std::string users = device_users(volume.device.number);
-	return Error{Exit::busy, fmt::format("/dev/mapper/{} is in use{}", volume.name, users.empty() ? "" : ": " + users),
-		     "Release it first (umount, vgchange -an, swapoff), then try again. Nothing was changed."};
+	constexpr unsigned tries = 25, pause_ms = 200;	/* as long as libdevmapper tries to remove */
+
+	for (unsigned i = 0;; i++) {
+		const Result<dm::Info> info = dm::info(name);
+		if (!info)
+			return info.error();
+		if (!info->open_count)
+			return done();
+		/* udevd looks at a device that has just been released */
+		const std::string users = device_users(info->number);
+		if (!users.empty() || i == tries)
+			return in_use(name, users);
+		Interruptible::pause_ms(pause_ms);
+	}
 }
 
 } // namespace jbd

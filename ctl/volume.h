@@ -60,8 +60,8 @@ Result<> deactivate(const std::string &name);
 Result<Volume> find_volume(const std::string &name);
 // Of all volumes, also those of which only NAME-home exists.
 Result<std::vector<std::string>> volume_names();
-// Error when somebody has the volume open.
-Result<> check_idle(const Volume &volume);
+// Error when somebody has the volume open, and keeps it open.
+Result<> check_idle(const std::string &name);
 
 } // namespace jbd
 

@@ -381,9 +381,10 @@ static bool jindex_long(__u32 len)
  * sixteenth of the splits below on each of 5 further levels, and the root:
  * less than 64 + len / 16 for both.
  *
- * Of a long extent that nothing newer cuts each region gets one entry; with the two
- * trimmed ones, each of them splits each level at most once. Each newer extent cuts it in one place at most,
- * is inserted after the long one has its promise, and so lends for that place.
+ * Of a long extent that nothing newer cuts each region gets one entry; with the
+ * two trimmed ones, each of them splits each level at most once. Each newer
+ * extent cuts it in one place at most, is inserted after the long one has its
+ * promise, and so lends for that place.
  */
 static long jindex_need(__u32 len)
 {

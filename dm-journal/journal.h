@@ -51,8 +51,11 @@
 #define JOURNAL_BOUNCE_ORDER	4
 /* Commits for waiting flushes that may be in flight before further ones are grouped. */
 #define JOURNAL_COMMITS		2
-/* A crash leaves fewer records than this in flight; no sequence is ever used twice. */
-#define JOURNAL_SEQ_JUMP	65536
+/*
+ * A recovery goes on this far behind the greatest sequence that it has seen, so
+ * that none is used twice, even if it could not see all that was in flight.
+ */
+#define JOURNAL_SEQ_JUMP	(1ull << 32)
 
 /*
  * A window on the log in memory: position p lies at byte (p * 512) % size.

@@ -124,6 +124,10 @@ static int journal_check(struct dm_target *ti, struct journal_table *t, const st
 		ti->error = "The log belongs to a home of another length";
 		return -EINVAL;
 	}
+	if (sb->ro_compat & ~JFMT_RO_COMPAT_ALL) {
+		ti->error = "The log has features that this version can only read";
+		return -EINVAL;
+	}
 	if (sb->geo.unit * JFMT_SECTOR < bdev_logical_block_size(t->log->bdev)) {
 		ti->error = "The log's unit is smaller than the log device's logical block";
 		return -EINVAL;

@@ -112,6 +112,9 @@ static int recover_barrier(struct journal *j, const struct jscan_result *res)
 	sb->flags |= JFMT_SUPER_RUNNING;
 	sb->recoveries++;
 	r = journal_super_write(j, REQ_PREFLUSH);
+	/* in both slots: the branch must not come back when one of them rots */
+	if (!r)
+		r = journal_super_write(j, 0);
 	mutex_unlock(&j->super_lock);
 	return r;
 }
@@ -204,8 +207,8 @@ int journal_recover(struct journal *j)
 		r = res.error;
 		break;
 	case JSCAN_UNREADABLE:
-		DMERR("%s: log %pg cannot be read at sector %llu (%d); nothing was changed",
-		      journal_name(j), j->log, res.head_dev, res.error);
+		DMERR("%s: log %pg, sector %llu: %s (%d); nothing was changed",
+		      journal_name(j), j->log, res.error_dev, res.why, res.error);
 		r = res.error;
 		break;
 	case JSCAN_DAMAGE:

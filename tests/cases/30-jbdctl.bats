@@ -48,31 +48,8 @@ gone() { [ ! -e "/dev/mapper/$1" ] && [ ! -e "/dev/mapper/$1-home" ]; }
 @test "the devices have uuids by which they are recognised" {
 	jbdctl create v "$home" "$log"
 	[[ $(dmsetup info -c --noheadings -o uuid v) =~ ^JBD-[0-9a-f]{32}-vol$ ]]
-	[[ $(dmsetup info -c --noheadings -o uuid v-home) =~ ^JBD-[0-9a-f]{32}-home$ ]]
+	[[ $(dmsetup info -c --noheadings -o uuid v-home) =~ ^CRYPT-SUBDEV-JBD-[0-9a-f]{32}-home$ ]]
 	[ "$(dmsetup info -c --noheadings -o uuid v | cut -c5-36)" = "$(jbdctl status v --json | jq -r .uuid | cut -c5-36)" ]
-}
-
-@test "with udevd the nodes are links, and the inner device is left alone" {
-	start_udev
-	mkfs.ext4 -q -U 11111111-2222-3333-4444-555555555555 "$home"
-	jbdctl create v "$home" "$log"
-	[ -L /dev/mapper/v ]
-	[ -L /dev/mapper/v-home ]
-	udevadm settle
-	inner=$(udevadm info -q property /dev/mapper/v-home)
-	[[ $inner == *DM_UDEV_DISABLE_DISK_RULES_FLAG=1* ]]
-	[[ $inner == *DM_UDEV_DISABLE_OTHER_RULES_FLAG=1* ]]
-	[[ $inner != *ID_FS_UUID* ]]
-	[[ $(udevadm info -q property /dev/mapper/v) == *ID_FS_UUID=11111111* ]]
-	jbdctl close v
-	gone v
-}
-
-@test "libdevmapper told to do without udev does" {
-	DM_DISABLE_UDEV=1 jbdctl create v "$home" "$log"
-	[ -b /dev/mapper/v ]
-	DM_DISABLE_UDEV=1 jbdctl close v
-	gone v
 }
 
 @test "the tables of a dry run are the tables that are loaded" {
@@ -297,7 +274,7 @@ fill_slowly() {
 	dmsetup suspend --noflush base
 	dmsetup load base --table "0 $(sectors "$base") error"
 	dmsetup resume base
-	run ! fill "$vol" 64 8 lost fsync
+	run ! fill "$vol" 64 8 lost dsync
 	run -0 jbdctl status v
 	says 'v: error'
 	run -0 jbdctl list
@@ -331,7 +308,7 @@ fill_slowly() {
 
 @test "a damaged log is refused with its place, by the kernel as well" {
 	vol=$(mkvol v "$home" "$log")
-	for i in 1 2 3 4 5 6; do fill "$vol" $((i * 100)) 8 "$i" fsync; done
+	for i in 1 2 3 4 5 6; do fill "$vol" $((i * 100)) 8 "$i" dsync; done
 	jbdctl close v
 	third=$(jbdctl log dump "$log" --json | jq '.records[2].log_sector')
 	dd if=/dev/zero of="$log" bs=512 seek="$third" count=1 oflag=direct conv=notrunc status=none
@@ -352,17 +329,4 @@ fill_slowly() {
 	jbdctl create v /dev/mapper/a "$log" --no-open
 	run -0 jbdctl open v /dev/mapper/b "$log"
 	says warning "identifies itself as 'dm:TEST-b'" "made for 'dm:TEST-a'"
-}
-
-@test "LVM on the volume sees one physical volume, not two" {
-	start_udev
-	jbdctl create v "$home" "$log"
-	pvcreate -q /dev/mapper/v
-	vgcreate -q vg /dev/mapper/v
-	lvcreate -q -n lv -L 16m vg
-	run -0 pvs
-	says /dev/mapper/v
-	[[ $output != *uplicate* && $output != *"$home"* && $output != *v-home* ]]
-	vgchange -q -an vg
-	jbdctl close v
 }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Step 2 in the machine that counts instructions: the shop sells on the plain home, on dm-writecache and on the journal,
-# over the same two devices and in the same file system. Disks of the host do not know this machine's time, so the
+# over the same two devices and in the same file system. The host's disks do not know this machine's time, so the
 # devices are in RAM: the home starts as a copy of the host's image.
 . /vm/share/machine.sh
 bats_require_minimum_version() { :; }
@@ -16,14 +16,11 @@ sell() {	# sell CONTENDER DEVICE
 	show umount /srv
 }
 
-home=$(mkdisk home 256 latency=4000 depth=1 cache=64)
-log=$(mkdisk log 256 latency=80 depth=32 cache=64)
+home=$(mkdisk home "$DISK_MIB" latency=4000 depth=1 cache=64)
+log=$(mkdisk log "$DISK_MIB" latency=80 depth=32 cache=64)
 dd if=/dev/vm/home of="$home" bs=1M conv=sparse,notrunc status=none
-for device in home log; do
-	ms=$(shop probe "${!device}")
-	echo "value ${device}_ms $ms"
-done
-echo "value step devices"
+say "   home $home: each I/O takes 4 ms;    a 4 KiB write and a flush: $(shop probe "$home") ms"
+say "   log  $log: each I/O takes 0.08 ms;  a 4 KiB write and a flush: $(shop probe "$log") ms"
 sell home "$home"
 say
 show dmsetup create cached --table "0 $(sectors "$home") writecache s $home $log 4096 0"

@@ -26,8 +26,12 @@ static inline long atomic_long_xchg(atomic_long_t *a, long v)
 	return __atomic_exchange_n(&a->v, v, __ATOMIC_SEQ_CST);
 }
 
-static inline long atomic_long_sub_return(long n, atomic_long_t *a) { return atomic_long_add_return(-n, a); }
-static inline long atomic_long_dec_return(atomic_long_t *a) { return atomic_long_add_return(-1, a); }
+static inline long atomic_long_sub_return(long n, atomic_long_t *a)
+{
+	return atomic_long_add_return(-n, a);
+}
+
+static inline long atomic_long_dec_return(atomic_long_t *a) { return atomic_long_sub_return(1, a); }
 static inline void atomic_long_add(long n, atomic_long_t *a) { atomic_long_add_return(n, a); }
 static inline void atomic_long_inc(atomic_long_t *a) { atomic_long_add_return(1, a); }
 static inline void atomic_long_dec(atomic_long_t *a) { atomic_long_add_return(-1, a); }
