@@ -124,6 +124,10 @@ static int journal_check(struct dm_target *ti, struct journal_table *t, const st
 		ti->error = "The log belongs to a home of another length";
 		return -EINVAL;
 	}
+	if (sb->geo.home_len > JINDEX_HOME_MAX || sb->geo.area_len > JINDEX_AREA_MAX) {
+		ti->error = "The home or the log is larger than the index can address";
+		return -EINVAL;
+	}
 	if (sb->ro_compat & ~JFMT_RO_COMPAT_ALL) {
 		ti->error = "The log has features that this version can only read";
 		return -EINVAL;

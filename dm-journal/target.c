@@ -36,7 +36,7 @@ static const struct {
 	KEY(max_lag_ms, 0, 86400000),
 	KEY(idle_ms, 0, 86400000),
 	KEY(inflight_kib, 64, 1048576),
-	KEY(index_mib, 1, 1048576),
+	KEY(index_mib, 4, 65536),
 #undef KEY
 };
 

@@ -138,7 +138,6 @@ field() { jbdctl log dump log --json | jq -r ".slots[$1].super.$2"; }
 
 @test "an image file that is in use is refused" {
 	make_log
-	flock log "$JBDCTL" log verify log && false
 	run -$BUSY flock log "$JBDCTL" log verify log
 	says 'log is in use'
 }
@@ -195,7 +194,6 @@ field() { jbdctl log dump log --json | jq -r ".slots[$1].super.$2"; }
 		run -$DEVICE jbdctl recover --log newer --home home
 		says 'newer version'
 	done
-	cmp home expect && false
 	cmp home <(noise 8M)
 }
 

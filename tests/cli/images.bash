@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Image files for Bats files that run jbdctl without a module: `load images`.
 #
-# What always holds: each test has a directory of its own, and is in it, with an 8 MiB home of noise and an 4 MiB device
+# What always holds: each test has a directory of its own, and is in it, with an 8 MiB home of noise and a 4 MiB device
 # for a log.
 
 bats_require_minimum_version 1.5.0
