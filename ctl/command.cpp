@@ -37,7 +37,7 @@ CLI::Option *Command::option(const std::string &flags, const std::string &unit, 
 
 CLI::Option *Command::flag(const std::string &flags, bool &value, const std::string &help) const
 {
-	return app_->add_flag(flags, value, help);
+	return app_->add_flag(flags, value, help)->option_text(" ");
 }
 
 void Command::example(const std::string &lines) const

@@ -52,7 +52,7 @@ Error failed(dm_task *task, const std::string &what)
 	if (error)
 		return os_error(error, what);
 	return {Exit::kernel, fmt::format("{}: {}", what, *last_message ? last_message : "device-mapper failed"),
-		"Is this run as root, on a kernel with device-mapper?"};
+		"Is device-mapper in the kernel? 'modprobe dm_mod' loads it."};
 }
 
 Result<Task> start(int type, const std::string &name, const std::string &what)

@@ -48,7 +48,6 @@ int main(int argc, char **argv)
 
 	app.set_version_flag("--version", fmt::format("jbdctl {} (log format {})", version, JFMT_VERSION));
 	app.require_subcommand(0, 1);
-	app.footer(footer);
 	app.get_formatter()->column_width(26);
 
 	const jbd::Command commands(&app, &verb);
@@ -62,7 +61,9 @@ int main(int argc, char **argv)
 	const jbd::Command log = commands.add("log", "Look into a log, on a device or in an image file");
 	jbd::add_log_dump(log);
 	jbd::add_log_verify(log);
+	log.example("jbdctl log verify /dev/nvme0n1p3");
 	jbd::add_recover(commands);
+	app.footer(footer);	/* last, because verbs inherit it */
 
 	try {
 		app.parse(argc, argv);

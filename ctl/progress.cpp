@@ -14,14 +14,18 @@
 
 namespace jbd {
 
+static constexpr double longest_ms = 9999.0 * 3600 * 1000;
+
 std::string progress_line(const std::string &what, std::uint64_t done, std::uint64_t total,
 			  std::uint64_t rate)
 {
 	done = std::min(done, total);
 	std::string line = fmt::format("{}: {} % of {}", what, percent(done, total), format_bytes(total));
-	if (rate)
+	if (rate) {
+		const double ms = static_cast<double>(total - done) / static_cast<double>(rate) * 1000;
 		line += fmt::format(", {}/s, {} left", format_bytes(rate),
-				    format_ms((total - done) / rate * 1000 + (total - done) % rate * 1000 / rate));
+				    format_ms(static_cast<std::uint64_t>(std::min(ms, longest_ms))));
+	}
 	return line;
 }
 

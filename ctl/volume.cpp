@@ -43,7 +43,7 @@ Error not_ours(const std::string &name)
 Error in_use(const std::string &name, const std::string &users)
 {
 	return {Exit::busy, fmt::format("/dev/mapper/{} is in use{}", name, users.empty() ? "" : ": " + users),
-		"Release it first (umount, vgchange -an, swapoff), then try again. Nothing was changed."};
+		"Release it first (umount, vgchange -an, swapoff), then try again."};
 }
 
 // How a table names the device: its path, unless a table cannot hold it.
@@ -134,26 +134,34 @@ Result<> activate(const Plan &plan)
 	return error;
 }
 
+// True if the device was there.
+static Result<bool> remove_device(const std::string &name, bool (*ours)(const std::string &uuid))
+{
+	const Result<dm::Info> info = dm::info(name);
+
+	if (!info)
+		return info.error();
+	if (!info->exists)
+		return false;
+	if (!ours(info->uuid))
+		return not_ours(name);
+	const Result<> removed = dm::remove(name);
+	if (!removed && removed.error().code == Exit::busy)
+		return in_use(name, device_users(info->number));
+	if (!removed)
+		return removed.error();
+	return true;
+}
+
 Result<> deactivate(const std::string &name)
 {
-	bool found = false;
-
-	for (const std::string &device : {name, home_name(name)}) {
-		const Result<dm::Info> info = dm::info(device);
-		if (!info)
-			return info.error();
-		if (!info->exists)
-			continue;
-		if (!is_volume(info->uuid) && !is_home(info->uuid))
-			return not_ours(device);
-		const Result<> removed = dm::remove(device);
-		if (!removed && removed.error().code == Exit::busy)
-			return in_use(device, device_users(info->number));
-		if (!removed)
-			return removed;
-		found = true;
-	}
-	if (found)
+	const Result<bool> volume = remove_device(name, is_volume);
+	if (!volume)
+		return volume.error();
+	const Result<bool> home = remove_device(home_name(name), is_home);
+	if (!home)
+		return home.error();
+	if (*volume || *home)
 		return done();
 	return Error{Exit::device, fmt::format("there is no volume {}", name), "'jbdctl list' shows those that are open."};
 }

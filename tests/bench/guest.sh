@@ -16,7 +16,7 @@ job() {
 	local who=$1 name=$2 dev=$3 log=$4 home=$5 out l0 l1 h0 h1
 	shift 5
 	l0=$(io_of "$log"); h0=$(io_of "$home")
-	out=$(fio --name="$name" --filename="$dev" --direct=1 --size=256m --time_based --runtime="${RUNTIME:-3}" \
+	out=$(fio --name="$name" --filename="$dev" --direct=1 --size=256m \
 		--group_reporting --randseed=7 --output-format=json "$@" 2>/dev/null | sed -n '/^{/,$p')
 	l1=$(io_of "$log"); h1=$(io_of "$home")
 	jq -r --arg who "$who" --arg name "$name" --arg l0 "$l0" --arg l1 "$l1" --arg h0 "$h0" --arg h1 "$h1" '
@@ -29,10 +29,12 @@ job() {
 		| @tsv' <<< "$out"
 }
 
+# What is written fits in the log: these are the rates of a burst. The rate with the log full is another benchmark.
 job_args() {
+	local timed="--time_based --runtime=${RUNTIME:-2}"
 	case $1 in
-	fsync-j*) echo --rw=randwrite --bs=4k --ioengine=psync --fsync=1 --numjobs="${1#fsync-j}" ;;
-	random-j8) echo --rw=randwrite --bs=4k --ioengine=psync --numjobs=8 ;;
+	fsync-j*) echo --rw=randwrite --bs=4k --ioengine=psync --fsync=1 --numjobs="${1#fsync-j}" $timed ;;
+	random-j8) echo --rw=randwrite --bs=4k --ioengine=psync --numjobs=8 --io_size=32m ;;
 	seq-1m) echo --rw=write --bs=1m --ioengine=libaio --iodepth=4 ;;
 	esac
 }

@@ -122,7 +122,7 @@ gone() { [ ! -e "/dev/mapper/$1" ] && [ ! -e "/dev/mapper/$1-home" ]; }
 	jbdctl create v "$home" "$log"
 	mount /dev/mapper/v /mnt
 	run -$BUSY jbdctl close v
-	says '/dev/mapper/v is in use' 'mounted on /mnt' 'Nothing was changed'
+	says '/dev/mapper/v is in use' 'mounted on /mnt' 'try again'
 	run -$BUSY jbdctl remove v
 	says 'mounted on /mnt'
 	echo still > /mnt/works

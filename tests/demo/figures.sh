@@ -9,6 +9,8 @@ bats_require_minimum_version() { :; }
 sell() {	# sell CONTENDER DEVICE
 	say
 	show mount "$2" /srv
+	# Like a database that has been running for a while.
+	cat /srv/shop.db* > /dev/null
 	say "   \$ shop sell /srv/shop.db"
 	echo "value contender $1"
 	shop sell /srv/shop.db "$SELL_SECONDS" > /tmp/sold
@@ -16,11 +18,18 @@ sell() {	# sell CONTENDER DEVICE
 	show umount /srv
 }
 
+# device TEXT PATH: say what it is, and what a 4 KiB write and a flush take.
+device() {
+	local ms
+	ms=$(shop probe "$2")
+	say "   $1: $2; a 4 KiB write and a flush take $ms ms"
+}
+
 home=$(mkdisk home "$DISK_MIB" latency=4000 depth=1 cache=64)
 log=$(mkdisk log "$DISK_MIB" latency=80 depth=32 cache=64)
 dd if=/dev/vm/home of="$home" bs=1M conv=sparse,notrunc status=none
-say "   home $home: each I/O takes 4 ms;    a 4 KiB write and a flush: $(shop probe "$home") ms"
-say "   log  $log: each I/O takes 0.08 ms;  a 4 KiB write and a flush: $(shop probe "$log") ms"
+device "home, 4 ms for each I/O" "$home"
+device "log, 0.08 ms for each I/O" "$log"
 sell home "$home"
 say
 show dmsetup create cached --table "0 $(sectors "$home") writecache s $home $log 4096 0"
@@ -30,3 +39,4 @@ show dmsetup remove cached
 say
 show jbdctl create shop "$home" "$log" --opt max_lag_ms=200
 sell journal /dev/mapper/shop
+echo "value log $(dmsetup status shop | cut -d' ' -f6)"

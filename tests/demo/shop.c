@@ -9,6 +9,7 @@
  * than the last acknowledged one.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <stdint.h>
@@ -26,7 +27,7 @@ static sqlite3 *db;
 
 static void die(const char *what)
 {
-	fprintf(stderr, "shop: %s: %s\n", what, db ? sqlite3_errmsg(db) : "failed");
+	fprintf(stderr, "shop: %s: %s\n", what, db ? sqlite3_errmsg(db) : strerror(errno));
 	exit(1);
 }
 

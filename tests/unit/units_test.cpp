@@ -3,6 +3,7 @@
 // Sizes and times as jbdctl reads and prints them.
 #include <gtest/gtest.h>
 
+#include "../../ctl/progress.h"
 #include "../../ctl/units.h"
 
 using namespace jbd;
@@ -83,4 +84,14 @@ TEST(Units, PercentAndBarsStayInBounds)
 	EXPECT_EQ(format_bar(1, 100, 4), "[#---]");
 	EXPECT_EQ(format_bar(50, 100, 4), "[##--]");
 	EXPECT_EQ(format_bar(100, 100, 4), "[####]");
+}
+
+TEST(Units, AProgressLineHasRateAndTimeLeftOnceThereIsARate)
+{
+	constexpr std::uint64_t mib = 1 << 20;
+
+	EXPECT_EQ(progress_line("v", 0, 8 * mib, 0), "v: 0 % of 8 MiB");
+	EXPECT_EQ(progress_line("v", 2 * mib, 8 * mib, mib), "v: 25 % of 8 MiB, 1 MiB/s, 6.0 s left");
+	EXPECT_EQ(progress_line("v", 9 * mib, 8 * mib, mib), "v: 100 % of 8 MiB, 1 MiB/s, 0 ms left");
+	EXPECT_EQ(progress_line("v", 0, ~0ull, 1), "v: 0 % of 16.0 EiB, 1 B/s, 9999 h 00 min left");
 }
