@@ -20,7 +20,7 @@ make_home() {
 	dmsetup create home-disk --table "0 $sectors simdisk /dev/vm/home $SEED"
 	dmsetup create home --table "0 $sectors delay /dev/mapper/home-disk 0 0 /dev/mapper/home-disk 0 $1"
 	# In 6.12 a thread polls for the end of a short delay; it must not have the processor that a contender needs.
-	for pid in $(pgrep dm-delay); do renice -n 19 "$pid"; done
+	for pid in $(pgrep dm-delay); do renice -n 19 "$pid" > /dev/null; done
 }
 
 make_log() {

@@ -4,7 +4,7 @@
  *
  * Always true: an order's number is acknowledged on stdout only after its COMMIT has returned; numbers count from 1
  * without a gap; an order's content follows from its number, so each one can be checked by itself. The database is in
- * WAL mode with synchronous=FULL, and its WAL file is kept at its full size, so that each run spends its time on commits
+ * WAL mode with synchronous=FULL, and its WAL file is kept at its full size, so that a run spends its time on commits
  * that overwrite it, not on making it grow. A crash leaves what SQLite promises: the orders up to one that is not older
  * than the last acknowledged one.
  */
@@ -145,7 +145,7 @@ static void sell(const char *path, double seconds)
 	close_shop();
 }
 
-/* shop audit DB: every order from 1 to the last is there, once, with the right content; prints the last one's number. */
+/* shop audit DB: every order from 1 to the last is there, with the right content; prints the last one's number. */
 static void audit(const char *path)
 {
 	unsigned char content[CONTENT_SIZE];
@@ -159,7 +159,7 @@ static void audit(const char *path)
 		int64_t id = sqlite3_column_int64(rows, 0);
 
 		if (id != next) {
-			fprintf(stderr, "shop: order %lld is missing: after it comes %lld\n", (long long)next, (long long)id);
+			fprintf(stderr, "shop: order %lld is missing, the next is %lld\n", (long long)next, (long long)id);
 			exit(1);
 		}
 		content_of(id, content);
