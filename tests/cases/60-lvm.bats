@@ -51,7 +51,7 @@ digest() { (cd "$1" && find . -type f -exec md5sum {} + | sort | md5sum); }
 	run lvm_ pvs -o pv_name --noheadings
 	echo "$output"
 	[ "$status" -eq 0 ]
-	[[ $output != *[Dd]uplicate* ]]
+	[[ $output != *[Dd]uplicate* && $output != *v-home* ]]
 	[[ $output == */dev/mapper/v* ]]
 	lvm_ vgchange -q -ay above
 	dmsetup mknodes
