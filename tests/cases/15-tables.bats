@@ -28,7 +28,13 @@ refused() {
 }
 
 # copy FROM TO: past the page cache, which knows nothing of the bios of the journal.
-copy() { dd if="$1" of="$2" bs=1M iflag=direct oflag=direct conv=notrunc status=none; }
+copy() {
+	local flags=
+	[ ! -b "$1" ] || flags+=" iflag=direct"
+	[ ! -b "$2" ] || flags+=" oflag=direct"
+	# shellcheck disable=SC2086
+	dd if="$1" of="$2" bs=1M $flags conv=notrunc status=none
+}
 
 @test "wrong words" {
 	refused "$ckpt" "Needs a checkpoint device and a log device"
