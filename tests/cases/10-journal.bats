@@ -11,7 +11,6 @@ setup() {
 	log=$(mkdisk log 64)
 }
 
-# Seen red: a commit with PREFLUSH, a header of two units, a superblock written with each commit.
 @test "a 4 KiB write and fsync is one log write of 9 sectors, no flush, no home I/O" {
 	vol=$(mkvol v "$home" "$log")
 	before_log=$(io_of "$log") before_home=$(io_of "$home")
@@ -40,7 +39,6 @@ setup() {
 	[ $((f1 - f0)) -eq 0 ]
 }
 
-# Seen red: journal_flush() without the elision.
 @test "a flush with nothing new is no I/O" {
 	vol=$(mkvol v "$home" "$log")
 	fill "$vol" 0 8 one

@@ -28,7 +28,6 @@ load_on() {
 
 load_grew() { [ "$(vstat v 16)" -gt $(($1 + 50)) ]; }
 
-# Seen red: postsuspend without the wait for the commit, presuspend that stops the workers.
 @test "suspend and resume under load, with the log wrapping, 10 times" {
 	vol=$(mkvol v "$home" "$log")
 	load_on "$vol"
@@ -62,7 +61,6 @@ load_grew() { [ "$(vstat v 16)" -gt $(($1 + 50)) ]; }
 	dmsetup table v | grep -q 'staging_mib 8'
 }
 
-# Seen red: space freed before the fence; a deferred bio that nobody wakes.
 @test "writers that outrun the home wait, and go on when the checkpoint has made room" {
 	modprobe dm-delay
 	slow=$(mkdm slow delay "$home" 0 400)
@@ -73,7 +71,6 @@ load_grew() { [ "$(vstat v 16)" -gt $(($1 + 50)) ]; }
 	[ "$(vstat v 10)" -eq 0 ]
 }
 
-# Seen red: journal_stall() without waking the admission.
 @test "when the home fails, writes go on until the log is full, then fail; they go on when it is back" {
 	allow_console 'journal: .*stalled|checkpoint: .*failed'
 	g=$(gate g "$home")
@@ -110,7 +107,6 @@ load_grew() { [ "$(vstat v 16)" -gt $(($1 + 50)) ]; }
 	holds "$vol" 0 64 kept
 }
 
-# Seen red: a flush elided after the failure; the error latched after the waiters were woken.
 @test "when the log fails, the flush fails, and so does everything after it; reads go on" {
 	allow_console 'journal: .*log-write failed|journal: .*could not be committed'
 	g=$(gate g "$log")
