@@ -5,13 +5,14 @@
 # make check      all tests; kernel code runs in the virtual machine only
 # make crash      power cuts and mutants, longer than check's sample
 # make bench      figures beside the peers, from the machine that counts instructions
+# make newest     builds the modules for the newest kernel that Debian's packages have
 # make install    modules, jbdctl and manual pages on this host
 
 KVER ?= $(shell uname -r)
 KDIR ?= /lib/modules/$(KVER)/build
 PREFIX ?= /usr
 
-.PHONY: all modules ctl demo check crash bench install clean
+.PHONY: all modules ctl demo check crash bench newest install clean
 
 all: modules ctl
 
@@ -33,6 +34,9 @@ crash:
 
 bench:
 	@tests/bench/run
+
+newest:
+	@tests/newest
 
 install: all
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install

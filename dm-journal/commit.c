@@ -37,7 +37,6 @@ void journal_wait_commit(struct journal *j, struct bio *bio, u64 seq)
 	}
 }
 
-
 /* flush home: @b is durable in the log, now it waits for its checkpoint. [lock] */
 static void commit_wait_home(struct journal *j, struct jbio *b)
 {
