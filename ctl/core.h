@@ -10,6 +10,7 @@
 #include <cstdint>
 
 extern "C" {
+#include "fork.h"
 #include "index.h"
 #include "scan.h"
 }

@@ -107,6 +107,28 @@ jscan_result Log::scan(const jsuper &super, const Visitor &visitor) const
 	return result;
 }
 
+std::optional<std::string> Log::fork(const jsuper &super, const Device &home) const
+{
+	struct Pair {
+		const Device &log, &home;
+	} pair = {device_, home};
+	const jfork_ops ops = {
+		[](void *ctx, __u64 sector, void *buffer, __u32 sectors) {
+			return -static_cast<Pair *>(ctx)->log.read_raw(sector, buffer, sectors);
+		},
+		[](void *ctx, __u64 sector, void *buffer, __u32 sectors) {
+			return -static_cast<Pair *>(ctx)->home.read_raw(sector, buffer, sectors);
+		},
+	};
+	jsuper judged = super;
+	__u64 sector = 0;
+
+	if (!jfork_check(&judged, &ops, &pair, buffer_.get(), buffer_sectors, &sector))
+		return {};
+	return fmt::format("{} was written elsewhere since the log {} was used: sector {} is neither what the home held "
+			   "nor what the log has for it", home.path(), path(), sector);
+}
+
 Result<> Log::read_payload(const jgeo &geo, struct jpos pos, void *buffer, std::uint32_t sectors) const
 {
 	return device_.read(jring_dev(&geo, pos), buffer, sectors);

@@ -47,6 +47,9 @@ public:
 	};
 	jscan_result scan(const jsuper &super, const Visitor &visitor) const;
 
+	// Was the home written elsewhere since this log was used? What was found, else nothing.
+	std::optional<std::string> fork(const jsuper &super, const Device &home) const;
+
 	// Does the payload in the log match the extent's checksum? An errno value if it cannot be read.
 	Result<bool> payload_good(const jgeo &geo, const jextent &extent) const;
 	Result<> read_payload(const jgeo &geo, struct jpos pos, void *buffer, std::uint32_t sectors) const;

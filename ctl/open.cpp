@@ -3,7 +3,7 @@
 // jbdctl open: activate a volume from its home and its log.
 //
 // Always true: both superblocks have been judged before the kernel is asked; neither
-// device is written here.
+// device is written here, but for the log's superblock with --ignore-fork.
 // A crash leaves at most NAME-home, which `jbdctl close NAME` removes.
 #include <fmt/core.h>
 
@@ -21,7 +21,7 @@ namespace {
 struct Words {
 	std::string name, home, log;
 	TableWords table;
-	bool dry_run = false;
+	bool ignore_fork = false, dry_run = false;
 };
 
 // Does the log belong to this home, and can both be used together?
@@ -63,11 +63,12 @@ Result<Plan> judge(const Words &words, const Options &options)
 	Result<Device> home = Device::open(words.home, Device::Access::read);
 	if (!home)
 		return home.error();
-	Result<Device> device = Device::open(words.log, Device::Access::read);
+	const bool write = words.ignore_fork && !words.dry_run;
+	Result<Device> device = Device::open(words.log, write ? Device::Access::write : Device::Access::read);
 	if (!device)
 		return device.error();
-	const Log log(std::move(*device));
-	const Result<jsuper> super = log.super();
+	Log log(std::move(*device));
+	Result<jsuper> super = log.super();
 	if (!super)
 		return super.error();
 	const Result<> pair = check_pair(log, *super, *home);
@@ -77,6 +78,17 @@ Result<Plan> judge(const Words &words, const Options &options)
 		if (!each->is_block() && !words.dry_run)
 			return Error{Exit::device, fmt::format("{} is an image file, not a block device", each->path()),
 				     fmt::format("Attach it by 'losetup -f --show {}' and use that device.", each->path())};
+	const std::optional<std::string> fork = log.fork(*super, *home);
+	if (fork && !words.ignore_fork)
+		return Error{Exit::device, *fork,
+			     "If what was written there may be lost, open it with --ignore-fork; if what the log holds may, make a "
+			     "new log by 'jbdctl create --force'."};
+	if (fork && write) {
+		super->flags &= ~JFMT_SUPER_FP;
+		const Result<> written = log.write_super(*super);
+		if (!written)
+			return written.error();
+	}
 	return make_plan(words.name, *super, *home, log.device(), options);
 }
 
@@ -123,6 +135,7 @@ void add_open(const Command &app)
 		  open.argument("HOME", words->home, "The device with the data"),
 		  open.argument("LOG", words->log, "The device with the log")});
 	words->table.add_to(open);
+	open.flag("--ignore-fork", words->ignore_fork, "Recover even over a home that was written elsewhere meanwhile");
 	open.flag("--dry-run", words->dry_run, "Check both devices and print the tables, load nothing");
 	open.example("jbdctl open srv /dev/sdb /dev/nvme0n1p3\nmount /dev/mapper/srv /srv");
 	open.does([=] { return open_volume(*words); });

@@ -19,7 +19,7 @@ namespace {
 
 struct Words {
 	std::string log, home, onto;
-	bool accept_loss = false, dry_run = false, quiet = false;
+	bool accept_loss = false, ignore_fork = false, dry_run = false, quiet = false;
 };
 
 Result<> check_target(const Log &log, const jsuper &super, const Device &target, bool copy)
@@ -74,6 +74,9 @@ Result<> recover(const Words &words)
 			return judged.error();
 		verdict = std::move(*judged);
 	}
+	const std::optional<std::string> fork = words.ignore_fork ? std::nullopt : log.fork(*super, *target);
+	if (fork)
+		return Error{Exit::device, *fork, "Nothing was written. Replaying would destroy what was written there; --ignore-fork does it."};
 	if (verdict->damage && !words.accept_loss)
 		return Error{Exit::damage, fmt::format("{} is damaged: {}", words.log, *verdict->damage),
 			     fmt::format("Nothing was written. --accept-loss replays up to record {} and gives up the rest.",
@@ -112,6 +115,7 @@ void add_recover(const Command &app)
 	exclusive(command.option("--onto", "COPY", words->onto, "Replay onto a copy of the home; the log stays as it is"),
 		  {home});
 	command.flag("--accept-loss", words->accept_loss, "If the log is damaged, replay what is before the damage");
+	command.flag("--ignore-fork", words->ignore_fork, "Replay even over a home that was written elsewhere meanwhile");
 	command.flag("--dry-run", words->dry_run, "Read and judge the log, write nothing");
 	command.flag("-q,--quiet", words->quiet, "Show no progress");
 	command.example("jbdctl recover --log /dev/nvme0n1p3 --home /dev/sdb\n"

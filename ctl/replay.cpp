@@ -116,6 +116,7 @@ Result<> Replay::write_batch()
 	jmap run;
 
 	if (keep_) {
+		super_.flags &= ~JFMT_SUPER_FP;		/* it is no more what the home holds */
 		super_.ckpt_to_seq = last_seq_;
 		super_.ckpt_to_pos = end_;
 		result = keep_->write_super(super_);

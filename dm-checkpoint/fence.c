@@ -23,7 +23,6 @@
  * the running one, and nothing of a later one.
  */
 #include "checkpoint.h"
-#include "dm-journal/mutant.h"
 
 #define CREATE_TRACE_POINTS
 #include "trace.h"
@@ -254,7 +253,7 @@ static bool serve_fence(struct checkpoint *c)
 		spin_unlock_irq(&c->lock);
 		return false;
 	}
-	if (c->step == FENCE_WAITS && !c->error && !MUTANT(FENCE_NO_FLUSH)) {
+	if (c->step == FENCE_WAITS && !c->error) {
 		trace_checkpoint_flush(fence);
 		c->step = FENCE_FLUSHES;
 		spin_unlock_irq(&c->lock);

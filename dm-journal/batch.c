@@ -205,6 +205,32 @@ int batch_fence(struct journal *j)
 	return r;
 }
 
+static void fingerprint_run(struct journal *j, const struct jmap *m)
+{
+	bool data = m->kind == JFMT_DATA;
+
+	jfork_note(&j->super, m->home.v, data, data ? jwin_crc(&j->image, m->pos, 1, 0) : 0);
+}
+
+/* K4: the home holds the batch; the next superblock will say what that looks like. */
+void batch_fingerprint(struct journal *j)
+{
+	struct jmap m;
+	unsigned int i;
+
+	mutex_lock(&j->super_lock);
+	for (i = 0; i < JFORK_ENTRIES; i++) {
+		struct jsec at = jsec(le64_to_cpu(j->super.fp[i].sector));
+
+		jindex_lookup(j->batch, at, 1, &m);
+		if (m.mapped)
+			fingerprint_run(j, &m);
+	}
+	if (jindex_next(j->batch, jsec(0), &m))
+		fingerprint_run(j, &m);
+	mutex_unlock(&j->super_lock);
+}
+
 /* K6: the home has it: reads need the log no more. */
 void batch_forget(struct journal *j, struct jpos below)
 {

@@ -12,7 +12,6 @@
  * recovery replays from the durable tail. A checkpoint needs no log space.
  */
 #include "journal.h"
-#include "mutant.h"
 #include "trace.h"
 
 struct batch {
@@ -270,14 +269,13 @@ void journal_ckpt_run(struct journal *j)
 	if (!r || ckpt_write_super(j, &tail, &b.last))		/* K2 */
 		return;
 	do {
-		if (MUTANT(TAIL_EARLY) && ckpt_write_super(j, &b.last, &b.last))
-			return;
 		r = batch_write_home(j);			/* K3 */
 		if (r)
 			return ckpt_stall(j, "home-write", b.last.seq, r);
 		r = batch_fence(j);				/* K4 */
 		if (r)
 			return ckpt_stall(j, "home-fence", b.last.seq, r);
+		batch_fingerprint(j);
 		batch_forget(j, b.end);				/* K6 */
 		this_cpu_inc(j->stats->batches);
 		if (j->ckpt_stalled)

@@ -12,7 +12,6 @@
  * those that were in flight, of which nothing was acknowledged as durable.
  */
 #include "journal.h"
-#include "mutant.h"
 #include "trace.h"
 
 /* Epochs end where a flush or FUA arrives, elided or not: the next record starts a new one. */
@@ -201,8 +200,7 @@ static void commit_end_io(struct bio *bio)
 static void commit_submit(struct journal *j, struct jrec *rec)
 {
 	bio_init(&rec->bio, j->log, rec->vecs, jwin_vecs(j->geo.record_max),
-		 REQ_OP_WRITE | (MUTANT(COMMIT_NO_FUA) ? 0 : REQ_FUA) |
-		 REQ_SYNC | REQ_IDLE | REQ_META);
+		 REQ_OP_WRITE | REQ_FUA | REQ_SYNC | REQ_IDLE | REQ_META);
 	rec->bio.bi_iter.bi_sector = jring_dev(&j->geo, rec->pos);
 	rec->bio.bi_end_io = commit_end_io;
 	rec->bio.bi_private = rec;

@@ -32,6 +32,7 @@
 #include "ring.h"
 #include "index.h"
 #include "scan.h"
+#include "fork.h"
 
 #define DM_MSG_PREFIX "journal"
 
@@ -343,6 +344,7 @@ int batch_add(struct journal *j, const struct jrecord *rec);
 void batch_clear(struct journal *j);
 int batch_write_home(struct journal *j);
 int batch_fence(struct journal *j);
+void batch_fingerprint(struct journal *j);
 void batch_forget(struct journal *j, struct jpos below);
 
 /* super.c: the two superblock slots. May sleep. */

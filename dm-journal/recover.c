@@ -22,14 +22,14 @@ struct recover {
 	struct bio_vec	vecs[RECOVER_BUF * JFMT_SECTOR / PAGE_SIZE];
 };
 
-static int recover_read(void *ctx, __u64 sector, void *buf, __u32 sectors)
+static int recover_io(struct recover *rc, struct block_device *bdev, u64 sector, void *buf,
+		      u32 sectors)
 {
-	struct recover *rc = ctx;
 	u32 bytes = sectors * JFMT_SECTOR, n;
 	struct bio bio;
 	int r;
 
-	bio_init(&bio, rc->j->log, rc->vecs, ARRAY_SIZE(rc->vecs), REQ_OP_READ);
+	bio_init(&bio, bdev, rc->vecs, ARRAY_SIZE(rc->vecs), REQ_OP_READ);
 	bio.bi_iter.bi_sector = sector;
 	for (; bytes; bytes -= n, buf += n) {
 		n = min_t(u32, bytes, PAGE_SIZE - offset_in_page(buf));
@@ -39,6 +39,25 @@ static int recover_read(void *ctx, __u64 sector, void *buf, __u32 sectors)
 	bio_uninit(&bio);
 	return r;
 }
+
+static int recover_read(void *ctx, __u64 sector, void *buf, __u32 sectors)
+{
+	struct recover *rc = ctx;
+
+	return recover_io(rc, rc->j->log, sector, buf, sectors);
+}
+
+static int recover_read_home(void *ctx, __u64 sector, void *buf, __u32 sectors)
+{
+	struct recover *rc = ctx;
+
+	return recover_io(rc, rc->j->home, sector, buf, sectors);
+}
+
+static const struct jfork_ops fork_ops = {
+	.read_log	= recover_read,
+	.read_home	= recover_read_home,
+};
 
 /* V3: everything before this record is accepted and in the index. */
 static int recover_record(void *ctx, const struct jrecord *rec)
@@ -138,6 +157,19 @@ static void recover_start(struct journal *j, const struct jscan_result *res)
 		j->lag_since_ms = 0;
 }
 
+/* V1: a log is not replayed over a home that went on without it. */
+static int recover_fork(struct recover *rc, void *buf)
+{
+	struct journal *j = rc->j;
+	u64 sector;
+	int r = jfork_check(&j->super, &fork_ops, rc, buf, RECOVER_BUF, &sector);
+
+	if (r)
+		DMERR("%s: home %pg was written elsewhere since its log %pg was used: sector %llu; nothing was replayed over that. jbdctl open --ignore-fork",
+		      journal_name(j), j->home, j->log, sector);
+	return r;
+}
+
 /* V1 */
 static int recover_super(struct journal *j)
 {
@@ -176,6 +208,9 @@ int journal_recover(struct journal *j)
 	if (!buf || !rc)
 		goto out;
 	rc->j = j;
+	r = recover_fork(rc, buf);
+	if (r)
+		goto out;
 
 	/* nothing was exposed yet: what a former attempt met is forgotten */
 	j->error = 0;

@@ -22,7 +22,6 @@
 #include <stdio.h>
 #endif
 
-#include "mutant.h"
 #include "scan.h"
 
 /* A record of the chain that waits for its acceptance. */
@@ -64,6 +63,7 @@ struct scan {
 	__u32			crc;
 	__u32			stride;		/* length of its last record */
 	bool			unreadable;	/* what stands there could not be read */
+	bool			stale;		/* there was a newer superblock */
 };
 
 /* What ends the scan; also the return value of the functions below, 0: nothing does. */
@@ -279,15 +279,22 @@ static int settle_oldest(struct scan *s, bool verify)
 	return 0;
 }
 
-/* Does @rec come right behind the chain? */
-static bool follows(const struct scan *s, const struct jrecord *rec)
+/*
+ * Does @rec come right behind the chain? If it does, but a lap behind the tail, the
+ * space was free: a newer superblock said so.
+ */
+static bool follows(struct scan *s, const struct jrecord *rec)
 {
 	const struct jsuper *sb = s->sb;
 
-	if ((rec->prev_seq != s->seq || rec->prev_crc != s->crc) && !MUTANT(NO_LINK))
+	if (rec->prev_seq != s->seq || rec->prev_crc != s->crc)
 		return false;
-	if (rec->epoch < s->epoch || rec->pos.v + rec->len > s->limit)
+	if (rec->epoch < s->epoch)
 		return false;
+	if (rec->pos.v + rec->len > s->limit) {
+		s->stale = true;
+		return false;
+	}
 	if (s->seq < sb->barrier_seq)
 		return rec->seq < sb->barrier_seq ||
 		       (rec->seq == sb->barrier_seq && rec->crc == sb->barrier_crc);
@@ -312,9 +319,8 @@ static bool find_next(struct scan *s, struct jrecord *rec)
 	for (i = 0; i < 2; i++) {
 		const void *block;
 
-		if (at[i].v >= s->limit)
-			return false;
-		block = read_unit(s, at[i]);
+		block = at[i].v < s->limit ? read_unit(s, at[i]) :
+					     read_at(s, at[i], s->g->unit, s->g->unit);
 		if (!block) {
 			snprintf(r->why, sizeof(r->why), "cannot read the record behind %llu",
 				 (unsigned long long)s->seq);
@@ -383,6 +389,7 @@ static __u32 examine(struct scan *s, struct jpos pos, const struct jfmt_record *
 		return rec.len;
 
 	/* space is reused after a superblock said so: there was a newer one */
+	s->stale = true;
 	snprintf(s->r->why, sizeof(s->r->why),
 		 "record %llu of a later lap: the superblock is not the newest",
 		 (unsigned long long)rec.seq);
@@ -450,7 +457,7 @@ void jscan(const struct jsuper *sb, const struct jscan_ops *ops, void *ctx,
 		out->end = JSCAN_STOPPED;
 	} else if (r == UNREADABLE) {
 		out->end = JSCAN_UNREADABLE;
-	} else if (out->last_seq < out->durable_seq) {
+	} else if (s.stale || out->last_seq < out->durable_seq) {
 		out->end = JSCAN_DAMAGE;
 	} else if (out->error) {
 		out->end = JSCAN_UNREADABLE;

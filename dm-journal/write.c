@@ -114,6 +114,17 @@ void journal_write_end(struct journal *j, struct bio *bio, struct jslot *slot)
 	space_put(slot);
 }
 
+/*
+ * The epoch of a FUA write ends with its record. Not only where it begins to wait: until
+ * then the next record may have opened, and it takes writes that come after the FUA was
+ * acknowledged. [lock]
+ */
+static void write_end_epoch(struct journal *j, struct bio *bio)
+{
+	if (bio->bi_opf & REQ_FUA)
+		j->epoch++;
+}
+
 /* False: no room now, and nothing has happened. */
 static bool write_admit(struct journal *j, struct bio *bio, bool deferred)
 {
@@ -139,6 +150,7 @@ static bool write_admit(struct journal *j, struct bio *bio, bool deferred)
 		if (*word & bit) {
 			slot.rec = j->open;
 			atomic_inc(&slot.rec->writers);
+			write_end_epoch(j, bio);
 			spin_unlock_irq(&j->lock);
 			if (write_absorb(j, slot.rec, bio, home, len))
 				goto done;
@@ -152,6 +164,7 @@ static bool write_admit(struct journal *j, struct bio *bio, bool deferred)
 		goto no_room;
 	word = write_filter(slot.rec, home, &bit);
 	*word |= bit;
+	write_end_epoch(j, bio);
 	spin_unlock_irq(&j->lock);
 
 	jwin_copy_from_bio(&j->staging, slot.pos, bio);		/* W4 */

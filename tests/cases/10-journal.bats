@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The data path: what a write, a flush and a read cost, and that what comes back is what was written.
+# Seen red, each in its test: a PREFLUSH on the commit; a flush that is sent although nothing is new; a FUA write acknowledged
+# before its record; a read that goes home when staging has lapped; a discard that is not indexed; a recovery that indexes
+# nothing; `flush home` ignored; an option left out of the printed table.
 
 load helpers
 load volumes

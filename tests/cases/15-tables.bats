@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Tables and messages that the journal target refuses, each with its reason in the kernel log, and nothing changed.
+# Seen red, each in its test: without the check of low and high, of the write cache, of a superblock's checksum, of the log's
+# other users, of the generation at resume, of a message's words, of damage at recovery.
 
 load helpers
 load volumes

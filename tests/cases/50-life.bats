@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Suspend, resume, reload, remove, failing devices: under load and with the log full. Each wait has a limit, so a bio that
 # never ends fails its test, and a suspend that never ends is caught by the kernel's hung-task detector.
+# Seen red, each in its test: a resume that leaves the checkpoint stopped; a new journal for each table; a suspend that
+# commits nothing; an admission that nobody wakes; errors of the home's writes and flushes taken for success; errors of the
+# log taken for success; no autocommit; no idle checkpoint.
 
 load helpers
 load volumes
@@ -100,6 +103,9 @@ load_grew() { [ "$(vstat v 16)" -gt $(($1 + 50)) ]; }
 	vol=$(mkvol v "$g" "$log")
 	fill "$vol" 0 64 kept
 	break_gate g
+	dmsetup message v 0 checkpoint
+	stalled() { [ "$(vstat v 2)" = stalled ]; }
+	wait_for 30 stalled
 	timeout -k 1 $((60 * VM_SCALE)) dmsetup remove v
 	dmsetup remove v-home
 	mend_gate g "$home"

@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# setup.sh [--where]: have all that building and testing needs. Quiet and quick when it is there already.
+# setup.sh [--where | --debug]: have all that building and testing needs. Quiet and quick when it is there already.
 #
 # Host packages are installed (as root); kernels and the guest's root image go to the cache, ${JBD_CACHE:-/var/cache/dm-journal},
 # under names that hash what they are made from: a part exists completely or not at all, and a changed recipe makes a
-# new one. --where prints the two directories, kernels first.
+# new one. --where prints the two directories, kernels first. --debug has the debug kernel as well (minutes, once), and
+# prints its directory.
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
 cache=${JBD_CACHE:-/var/cache/dm-journal}
@@ -50,4 +51,9 @@ part() {	# make directory $1 with command $2.. unless it exists
 }
 part "$kernels" "$here/mkkernels.sh"
 part "$root" "$here/mkroot.sh" "$kernels"
+if [ "${1-}" = --debug ]; then
+	debug=$cache/debug-$(hash "$here/mkdebug.sh" "$here/debug.config")
+	part "$debug" "$here/mkdebug.sh"
+	echo "$debug"
+fi
 [ "${1-}" != --where ] || printf '%s\n' "$kernels" "$root"

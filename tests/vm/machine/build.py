@@ -17,7 +17,8 @@ HERE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 TREE = os.path.realpath(os.path.join(HERE, "../.."))
 CASES = os.path.join(TREE, "tests/cases")
 CACHE = os.environ.get("JBD_CACHE", "/var/cache/dm-journal")
-KERNELS = ("6.1", "6.12")
+KERNELS = ("6.1", "6.12")    # those that "all" means
+DEBUG = "debug"              # built by setup.sh when it is first asked for
 
 
 def fail(text):
@@ -28,21 +29,32 @@ class Parts:
     """The cached parts that setup.sh makes, and this tree's own build directory."""
 
     def __init__(self):
-        done = subprocess.run([os.path.join(HERE, "setup.sh"), "--where"], stdout=subprocess.PIPE, text=True)
-        if done.returncode:
-            fail("setup.sh failed")
-        self.kernels, root = done.stdout.split()
+        self.kernels, root = self.setup("--where")
+        self.debug = None
         self.root = os.path.join(root, "root.img")
         name = os.path.basename(TREE) + "-" + hashlib.sha256(TREE.encode()).hexdigest()[:8]
         self.build = os.path.join(CACHE, "build", name)
         self.logs = os.path.join(self.build, "logs")
         os.makedirs(self.logs, exist_ok=True)
 
+    def setup(self, word):
+        done = subprocess.run([os.path.join(HERE, "setup.sh"), word], stdout=subprocess.PIPE, text=True)
+        if done.returncode:
+            fail("setup.sh failed")
+        return done.stdout.split()
+
+    def kernel(self, kernel):
+        if kernel != DEBUG:
+            return os.path.join(self.kernels, kernel)
+        if not self.debug:
+            self.debug, = self.setup("--debug")
+        return self.debug
+
     def headers(self, kernel):
-        return os.path.join(self.kernels, kernel, "build")
+        return os.path.join(self.kernel(kernel), "build")
 
     def image(self, kernel):
-        return os.path.join(self.kernels, kernel, "vmlinux")
+        return os.path.join(self.kernel(kernel), "vmlinux")
 
 
 class Locked:
@@ -59,8 +71,8 @@ class Locked:
         self.file.close()
 
 
-def make_modules(parts, kernel, only, make_args):
-    """Build the modules for kernel, of the tree's own those in only; return the stripped ones."""
+def make_modules(parts, kernel, only, make_args, patch):
+    """Build the modules for kernel from a copy of the tree, of its own those in only; return the stripped ones."""
     work = os.path.join(parts.build, kernel)
     out = os.path.join(work, "ko")
     os.makedirs(out, exist_ok=True)
@@ -68,6 +80,11 @@ def make_modules(parts, kernel, only, make_args):
                     "--include=/tests/", "--include=/tests/modules/", "--exclude=/tests/*", "--include=*/",
                     "--include=*.[ch]", "--include=Kbuild", "--include=Makefile", "--exclude=*",
                     TREE + "/", work + "/src/"], check=True)
+    if patch:
+        with open(patch) as diff:
+            done = subprocess.run(["patch", "-s", "-p1", "-d", work + "/src"], stdin=diff, stdout=sys.stderr)
+        if done.returncode:
+            fail(f"{patch} does not apply")
     keep = set()
     own = [f"{name}.ko" for name in only if name != "jbdctl"] if only else ["modules"]
     for part, targets in (("", own), ("tests/modules", ["modules"])):
@@ -122,14 +139,14 @@ def modprobe_conf(modules):
 class Build:
     """What the guests of one call share: modules for each kernel, and jbdctl."""
 
-    def __init__(self, parts, kernels, only=(), make_args=()):
+    def __init__(self, parts, kernels, only=(), make_args=(), patch=None):
         self.modules = {}
         with Locked(os.path.join(parts.build, "lock")):
             jbdctl = make_jbdctl() if not only or "jbdctl" in only else None
             for kernel in kernels:
                 # A copy, since the next call may build while this one's guests have not started.
                 self.modules[kernel] = []
-                for ko in make_modules(parts, kernel, only, make_args):
+                for ko in make_modules(parts, kernel, only, make_args, patch):
                     with open(ko, "rb") as f:
                         self.modules[kernel].append((ko, f.read()))
             self.modprobe = {k: modprobe_conf([ko for ko, _ in self.modules[k]]) for k in kernels}

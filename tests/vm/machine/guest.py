@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import time
 
-from .build import HERE
+from .build import DEBUG, HERE
 
 # Seconds on an idle host; load() stretches them.
 BOOT_LIMIT, SILENCE_LIMIT, HUNG_TASK = 60, 120, 25
@@ -49,6 +49,10 @@ class Guest:
             # On every cache it doubles the run time, hence the choice.
             line.append("slub_debug=FZPU" + ("" if slub else ",dm_*,journal*,checkpoint*"))
             line += ["kfence.sample_interval=50"] if kernel != "6.1" else []
+        if kernel == DEBUG:
+            # Everything is built in, also what the stock kernels load with options.
+            line += ["null_blk.nr_devices=0", "panic_on_warn=1"]
+            mem *= 3
         line += append
         self.argv = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
                      "-machine", "pc", "-m", str(mem), "-kernel", parts.image(kernel), "-append", " ".join(line),

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * cycles N SEED: N power cuts in one boot. On two simdisks, sim-home and sim-log, it makes a volume, loads it, cuts the
+ * power of both disks at a moment that the seed chooses, takes the volume down, gives power back, makes the volume
+ * again, which recovers it, and judges by the oracle what home and volume hold. Every so often the recovery is cut, too.
+ *
+ * Always true: between two cycles both disks have power and carry nothing; the oracle's state says what may be found
+ * there. A chain of cycles shares a volume; each chain formats anew and draws another shape.
+ */
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <deque>
+#include <memory>
+#include <thread>
+
+#include "mapper.h"
+#include "oracle.h"
+#include "worker.h"
+
+using namespace crash;
+
+namespace {
+
+constexpr unsigned CHAIN = 50;
+constexpr uint64_t SLOTS = 1 << 14;
+
+using Clock = std::chrono::steady_clock;
+
+double since(Clock::time_point start)
+{
+	return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+struct Shape {
+	unsigned record_kib, unit;
+	std::string table;
+	Options load;
+
+	explicit Shape(uint32_t seed)
+	{
+		/* seeds that lie close together begin alike */
+		std::mt19937 r(static_cast<uint32_t>(mix(seed)));
+		auto pick = [&](std::initializer_list<unsigned> from) { return from.begin()[r() % from.size()]; };
+		unsigned high = pick({20, 50, 80});
+		unsigned words = 14;
+
+		unit = pick({512, 4096});
+		record_kib = unit == 512 ? pick({16, 32, 64}) : pick({32, 64});
+		table = "staging_mib 1 autocommit_ms " + std::to_string(pick({2, 20, 200})) + " high " + std::to_string(high) +
+			" low " + std::to_string(pick({0, high / 2})) + " inflight_kib " + std::to_string(pick({64, 256})) +
+			" idle_ms " + std::to_string(pick({0, 5, 50})) + " max_lag_ms " + std::to_string(pick({0, 10}));
+		if (r() % 8 == 0) {
+			table += " flush home";
+			words += 2;
+		}
+		table = std::to_string(words) + " " + table;
+		load = {};
+		load.threads = pick({1, 2, 3});
+		load.depth = pick({1, 4, 8});
+		load.mix = {pick({50, 100, 400}), pick({20, 60, 200}), pick({5, 20, 40}), pick({5, 20, 40}), pick({300, 600, 900})};
+		load.hot_sectors = pick({64, 512});
+		load.ops = 300 / load.threads;
+	}
+
+	uint32_t atomic() const { return record_kib * 2 - 2 * unit / SECTOR; }
+};
+
+/* What takes the time. */
+struct Times {
+	double until_cut = 0, load = 0, down = 0, up = 0, judge = 0;
+};
+
+class Cycles {
+public:
+	explicit Cycles(uint32_t seed)
+		: seed(seed), random(static_cast<uint32_t>(mix(seed))), sim_home("sim-home"), sim_log("sim-log"), home("home"),
+		  volume("vol"), recorder(SLOTS)
+	{
+		home_fd = open("/dev/mapper/sim-home", O_RDWR | O_DIRECT | O_CLOEXEC);
+		uint64_t bytes;
+		if (home_fd < 0 || ioctl(home_fd, BLKGETSIZE64, &bytes))
+			die("/dev/mapper/sim-home");
+		sectors = bytes / SECTOR;
+		home_number = number("/dev/mapper/sim-home");
+		log_number = number("/dev/mapper/sim-log");
+		void *at;
+		if (posix_memalign(&at, 4096, bytes))
+			die("memory");
+		image = static_cast<uint8_t *>(at);
+	}
+
+	bool run(unsigned n)
+	{
+		Clock::time_point start = Clock::now();
+
+		for (unsigned i = 0; i < n; i++) {
+			if (i % CHAIN == 0)
+				begin_chain(i / CHAIN);
+			if (!cycle(i))
+				return false;
+			if ((i + 1) % CHAIN == 0 || i + 1 == n) {
+				if (complaints())
+					return false;
+				std::printf("# cycles=%u cuts=%u recovery-cuts=%u events=%lu recovered-late=%lu seconds=%.0f "
+					    "(until the cut %.0f, load %.0f, down %.0f, up %.0f, judge %.0f)\n", i + 1, cuts, recovery_cuts, events, behind,
+					    since(start), times.until_cut, times.load, times.down, times.up, times.judge);
+				std::fflush(stdout);
+			}
+		}
+		return true;
+	}
+
+private:
+	uint32_t seed;
+	std::mt19937 random;
+	Mapper sim_home, sim_log, home, volume;
+	Recorder recorder;
+	std::string home_number, log_number;
+	int home_fd;
+	uint64_t sectors;
+	uint8_t *image;
+	std::unique_ptr<Shape> shape;
+	State state;
+	unsigned cuts = 0, recovery_cuts = 0;
+	uint64_t events = 0, behind = 0;
+	Times times;
+
+	static std::string number(const char *path)
+	{
+		struct stat st;
+
+		if (stat(path, &st))
+			die(path);
+		return std::to_string(major(st.st_rdev)) + ":" + std::to_string(minor(st.st_rdev));
+	}
+
+	uint32_t below(uint32_t n) { return static_cast<uint32_t>(random() % n); }
+
+	void begin_chain(unsigned number)
+	{
+		if (number)
+			down();
+		shape = std::make_unique<Shape>(seed * 1000 + number);
+		state = State(sectors);
+		for (uint64_t s = 0; s < sectors; s++)
+			fill_sector(image + s * SECTOR, 0, s);
+		if (pwrite(home_fd, image, sectors * SECTOR, 0) != static_cast<ssize_t>(sectors * SECTOR) || fsync(home_fd))
+			die("filling the home");
+		std::string format = "jbdctl create cycles /dev/mapper/sim-home /dev/mapper/sim-log --no-open --force --record-kib " +
+			std::to_string(shape->record_kib) + " --unit " + std::to_string(shape->unit) + " > /dev/null";
+		if (std::system(format.c_str()))
+			die(format);
+		if (!up())
+			die("the first activation");
+		std::printf("# chain %u: record_kib %u unit %u, %s\n", number, shape->record_kib, shape->unit, shape->table.c_str());
+	}
+
+	/* What the kernel says that no test may cause. */
+	static bool complaints()
+	{
+		return !std::system("dmesg -c | grep -E -f /vm/bad-lines");
+	}
+
+	bool up()
+	{
+		return home.create(sectors, "checkpoint", home_number) &&
+		       volume.create(sectors, "journal", home.number() + " " + log_number + " " + shape->table);
+	}
+
+	void down()
+	{
+		timespec pause = {0, 1000000};
+
+		for (Mapper *m : {&volume, &home})
+			while (!m->remove()) {
+				if (errno == ENXIO)
+					break;
+				if (errno != EBUSY)
+					die("remove");
+				nanosleep(&pause, nullptr);
+			}
+	}
+
+	void cut()
+	{
+		if (!sim_log.message("powercut all"))
+			die("powercut");
+	}
+
+	void restore()
+	{
+		if (!sim_home.message("restore") || !sim_log.message("restore"))
+			die("restore");
+	}
+
+	std::vector<Value> read(int fd)
+	{
+		if (fd < 0 || pread(fd, image, sectors * SECTOR, 0) != static_cast<ssize_t>(sectors * SECTOR))
+			die("reading a device");
+		return read_image({image, sectors * SECTOR});
+	}
+
+	void load(uint32_t at)
+	{
+		Clock::time_point start = Clock::now();
+		int fd = volume.open_device(O_RDWR);
+		std::vector<std::thread> threads;
+		std::deque<Worker> workers;
+		std::atomic<unsigned> running = shape->load.threads;
+		timespec pause = {0, 200000};
+
+		if (fd < 0)
+			die("opening the volume");
+		recorder.clear();
+		shape->load.generation = state.generation + 1;
+		shape->load.seed = static_cast<uint32_t>(random());
+		for (unsigned i = 0; i < shape->load.threads; i++)
+			workers.emplace_back(shape->load, recorder);
+		for (unsigned i = 0; i < shape->load.threads; i++)
+			threads.emplace_back([&, i] {
+				workers[i].run(fd, sectors, i);
+				running--;
+			});
+		uint32_t ask = below(2) ? below(at) : UINT32_MAX, op;
+		while (recorder.taken() < at && running) {
+			if (recorder.taken() >= ask) {
+				volume.message("checkpoint");
+				ask = UINT32_MAX;
+			}
+			nanosleep(&pause, nullptr);
+		}
+		recorder.submit(op, Kind::cut, 0, 0);
+		cut();
+		recorder.stop();
+		times.until_cut += since(start);
+		cuts++;
+		for (std::thread &t : threads)
+			t.join();
+		close(fd);
+	}
+
+	/* Cut the power while the volume is made, or a little later. */
+	void cut_recovery()
+	{
+		timespec pause = {0, below(30) * 1000000};
+		std::thread making([&] { up(); });
+
+		nanosleep(&pause, nullptr);
+		cut();
+		recovery_cuts++;
+		making.join();
+		down();
+		restore();
+	}
+
+	bool cycle(unsigned number)
+	{
+		Clock::time_point start = Clock::now();
+		uint32_t at = static_cast<uint32_t>(5 * std::pow(40, (random() % 1000) / 1000.0));
+
+		load(at);
+		times.load += since(start);
+		start = Clock::now();
+		down();
+		restore();
+		if (below(8) == 0)
+			cut_recovery();
+		times.down += since(start);
+		start = Clock::now();
+		std::vector<Value> at_home = read(home_fd);
+		times.judge += since(start);
+		start = Clock::now();
+		if (!up())
+			return tell(number, at, {{"refused", "the kernel refuses to recover: " + std::string(std::strerror(errno))}});
+		times.up += since(start);
+		start = Clock::now();
+		int fd = volume.open_device(O_RDONLY);
+		std::vector<Value> on_volume = read(fd);
+		close(fd);
+		Run run(recorder.events(), state.now);
+		events += recorder.events().size();
+		Verdict v = judge(state, run, on_volume, at_home, shape->atomic());
+		behind += v.behind;
+		times.judge += since(start);
+		return v.ok() || tell(number, at, v.violations);
+	}
+
+	bool tell(unsigned number, uint32_t at, const std::vector<Violation> &violations)
+	{
+		std::printf("# cycle %u (chain %u of seed %u), cut at event %u: %s\n", number, number / CHAIN, seed, at,
+			    shape->table.c_str());
+		for (const Violation &v : violations)
+			std::printf("# %s: %s\n", v.rule.c_str(), v.text.c_str());
+		std::fflush(stdout);
+		(void)!std::system("dmesg | grep device-mapper | tail -n 5 | sed 's/^/# /'");
+		return false;
+	}
+};
+
+} /* namespace */
+
+int main(int argc, char **argv)
+{
+	if (argc != 3) {
+		std::fputs("cycles N SEED\n", stderr);
+		return 2;
+	}
+	unsigned n = static_cast<unsigned>(std::strtoul(argv[1], nullptr, 10));
+	Cycles cycles(static_cast<uint32_t>(std::strtoul(argv[2], nullptr, 10)));
+
+	return cycles.run(n) ? 0 : 1;
+}

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The user of the volume: does what a case says, and records when each operation was submitted and completed.
+ *
+ * Always true: an operation's events enclose the real one; every operation completes, or the run has failed (P5).
+ */
+#include <cstring>
+
+#include "world.h"
+
+namespace sim {
+
+namespace {
+
+constexpr uint64_t HANG_NS = 120000000000ull;
+
+struct Driver {
+	const Case *c;
+	const Generation *g;
+	std::vector<Op> *ops;
+	History *h;
+	unsigned outstanding;
+	bool finished;
+	simk_queue changed;	/* an operation has ended */
+} dr;
+
+struct Running {
+	machine_bio bio;
+	uint32_t op;
+};
+
+void op_event(decltype(Event::what) what, uint32_t op)
+{
+	Op &o = (*dr.ops)[op];
+
+	(what == Event::op_sub ? o.sub : o.done) = tick();
+	dr.h->events.push_back({what, op, what == Event::op_sub ? o.sub : o.done});
+}
+
+void op_end(machine_bio *b, int error)
+{
+	Running *r = static_cast<Running *>(b->arg);
+
+	(*dr.ops)[r->op].failed = error;
+	op_event(Event::op_done, r->op);
+	if (b->kind == OP_READ && !error) {
+		ReadResult result = {r->op, {}};
+
+		for (uint32_t s = 0; s < b->sectors; s++)
+			result.values.push_back(value_of(static_cast<uint8_t *>(b->data) + s * 512ul, b->sector + s));
+		dr.h->reads.push_back(result);
+	}
+	dr.outstanding--;
+	simk_progress();
+	simk_wake(&dr.changed);
+}
+
+machine_kind kind_of(Do kind)
+{
+	switch (kind) {
+	case Do::fua: return OP_FUA;
+	case Do::flush: return OP_FLUSH;
+	case Do::flush_write: return OP_FLUSH_WRITE;
+	case Do::flush_fua: return OP_FLUSH_FUA;
+	case Do::discard: return OP_DISCARD;
+	case Do::zeroes: return OP_ZEROES;
+	case Do::read: return OP_READ;
+	default: return OP_WRITE;
+	}
+}
+
+void submit_fiber(void *arg)
+{
+	Running *r = static_cast<Running *>(arg);
+
+	op_event(Event::op_sub, r->op);
+	machine_submit(&r->bio);
+}
+
+/* Start an operation on a fiber of its own. */
+void start(Do kind, uint32_t sector, uint32_t sectors)
+{
+	Running *r = static_cast<Running *>(simk_alloc(sizeof(*r), 16, true));
+	uint32_t id = static_cast<uint32_t>(dr.ops->size());
+	Op op = {};
+
+	op.kind = kind;
+	op.sector = static_cast<uint16_t>(sector);
+	op.sectors = static_cast<uint16_t>(kind == Do::flush ? 0 : sectors);
+	op.sub = NEVER;
+	dr.ops->push_back(op);
+	r->op = id;
+	r->bio = {kind_of(kind), sector, op.sectors, nullptr, op_end, r};
+	if (op.writes() || kind == Do::read) {
+		r->bio.data = simk_alloc(sectors * 512ul, 512, true);
+		for (uint32_t s = 0; op.writes() && s < sectors; s++)
+			fill_sector(static_cast<uint8_t *>(r->bio.data) + s * 512ul, id, sector + s);
+	}
+	dr.outstanding++;
+	simk_spawn(submit_fiber, r);
+}
+
+void join()
+{
+	while (dr.outstanding)
+		simk_wait(&dr.changed, 0);
+}
+
+/* Ask for a checkpoint and wait for it, but not for ever: an error stalls it. */
+void checkpoint()
+{
+	uint64_t seq;
+
+	if (machine_checkpoint(&seq))
+		return;
+	for (unsigned i = 0; i < 100; i++) {
+		if (machine_is_home(seq))
+			return;
+		simk_sleep(100000000);
+	}
+	simk_fail("P5 a checkpoint of record %llu does not come to an end", static_cast<unsigned long long>(seq));
+}
+
+bool resumed(int error)
+{
+	if (!error)
+		return true;
+	dr.h->refused = true;
+	return false;
+}
+
+/* False: the volume is gone. */
+bool do_item(const Item &item)
+{
+	char status[512];
+
+	switch (item.kind) {
+	case Do::checkpoint:
+		checkpoint();
+		break;
+	case Do::suspend:
+	case Do::noflush:
+		machine_suspend(item.kind == Do::noflush);
+		simk_progress();
+		return resumed(machine_resume(nullptr));
+	case Do::reload:
+		machine_suspend(false);
+		simk_progress();
+		return resumed(machine_resume(&dr.c->opts));
+	case Do::sleep:
+		simk_sleep(item.sector * 1000000ull);
+		machine_status(status, sizeof(status));
+		break;
+	case Do::fail:
+		disks_fail(item.sector, item.sectors);
+		break;
+	default:
+		start(item.kind, item.sector, item.sectors);
+	}
+	return true;
+}
+
+void program(void *)
+{
+	if (!resumed(machine_start(&dr.c->opts))) {
+		dr.finished = true;
+		return;
+	}
+	/* what the product recovered, for the comparison with what the image says */
+	uint32_t home = static_cast<uint32_t>(dr.c->opts.home_len);
+	start(Do::read, 0, home);
+	join();
+	for (const Item &item : dr.g->items) {
+		if (item.join)
+			join();
+		while (dr.outstanding >= 12)
+			simk_wait(&dr.changed, 0);
+		if (!do_item(item))
+			break;
+	}
+	if (!dr.h->refused) {
+		join();
+		uint32_t flush = static_cast<uint32_t>(dr.ops->size());
+		start(Do::flush, 0, 0);
+		join();
+		dr.h->quiet = !(*dr.ops)[flush].failed;
+		dr.h->last_reads = static_cast<uint32_t>(dr.h->reads.size());
+		start(Do::read, 0, home);
+		join();
+	}
+	dr.finished = true;
+}
+
+bool done()
+{
+	return dr.finished;
+}
+
+} /* namespace */
+
+void drive(const Case &c, const Generation &g, const Image &image, std::vector<Op> &ops, Time &clock, History &out)
+{
+	out.clear();
+	out.start = image;
+	out.first_op = static_cast<uint32_t>(ops.size());
+	dr = {&c, &g, &ops, &out, 0, false, {}};
+	machine_reset(g.seed, &g.mood);
+	disks_start(out, image, c.opts, clock);
+	simk_spawn(program, nullptr);
+	simk_run(done, HANG_NS);
+	if (simk_failure())
+		out.failure = simk_failure();
+}
+
+} /* namespace sim */

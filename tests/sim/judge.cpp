@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The oracle; see judge.h for what it promises. A judge that is asked about an unknown value calls it garbage. */
+#include <algorithm>
+#include <cstring>
+
+#include "judge.h"
+
+extern "C" {
+#include "format.h"
+}
+
+namespace sim {
+
+Judge::Judge(const Case &c)
+	: c(c), home(static_cast<uint32_t>(c.opts.home_len)), hi(home, NEVER), zero_lo(home, NEVER), zero_hi(home, 0),
+	  base(home, 0), base_seq(c.opts.first_seq), used_seq(c.opts.first_seq)
+{
+	ops.push_back({Do::write, 0, static_cast<uint16_t>(home), false, 0, 0, 0});
+}
+
+std::string Judge::name(Value v) const
+{
+	if (v == ZERO)
+		return "zeroes";
+	if (v == GARBAGE)
+		return "garbage";
+	if (v == ANY)
+		return "anything";
+	return v ? "op " + std::to_string(v) : "the initial contents";
+}
+
+/*----------------------------------------------------------------
+ * Tables
+ *--------------------------------------------------------------*/
+
+/* When is a value of sector @s that was complete at @done covered for good? Only operations of this generation cover. */
+Time Judge::covered(uint32_t s, Time done) const
+{
+	Time t = NEVER;
+
+	for (uint32_t i = first_op; i < ops.size(); i++) {
+		const Op &x = ops[i];
+
+		if ((x.writes() || (x.wipes() && !keeps(x))) && x.touches(s) && x.sub != NEVER && x.sub > done)
+			t = std::min(t, x.durable);
+	}
+	return t;
+}
+
+void Judge::durable_times()
+{
+	first_ack = NEVER;
+	for (uint32_t i = first_op; i < ops.size(); i++) {
+		const Op &f = ops[i];
+
+		if (f.done == NEVER || f.failed)
+			continue;
+		if (f.kind == Do::flush || f.kind == Do::flush_write || f.is_fua())
+			first_ack = std::min(first_ack, f.done);
+	}
+	for (uint32_t i = first_op; i < ops.size(); i++) {
+		Op &w = ops[i];
+
+		w.durable = NEVER;
+		if (w.done == NEVER || w.failed)
+			continue;
+		if (w.is_fua())
+			w.durable = w.done;
+		for (uint32_t k = first_op; k < ops.size(); k++) {
+			const Op &f = ops[k];
+
+			if ((f.kind == Do::flush || f.kind == Do::flush_write || f.kind == Do::flush_fua) && f.done != NEVER &&
+			    !f.failed && f.sub > w.done)
+				w.durable = std::min(w.durable, f.done);
+		}
+	}
+}
+
+void Judge::fill_tables()
+{
+	hi = hi_before;
+	hi.resize(ops.size() * home, 0);
+	zero_lo = zero_lo_before;
+	zero_hi = zero_hi_before;
+	durable_times();
+	for (uint32_t s = 0; s < home; s++) {
+		Time old = covered(s, 0);
+
+		for (Value v = 0; v < first_op; v++)
+			hi_of(v, s) = std::min(hi_of(v, s), old);
+		zero_hi[s] = std::min(zero_hi[s], old);
+		for (uint32_t i = first_op; i < ops.size(); i++) {
+			const Op &op = ops[i];
+
+			if (!op.touches(s) || op.sub == NEVER)
+				continue;
+			if (op.writes()) {
+				hi_of(i, s) = covered(s, op.done);
+			} else if (op.wipes()) {
+				zero_lo[s] = std::min(zero_lo[s], op.sub);
+				zero_hi[s] = std::max(zero_hi[s], covered(s, op.done));
+			}
+		}
+		/* after a discard that the home does not carry out, older contents may come back */
+		for (uint32_t i = first_op; i < ops.size(); i++) {
+			if (!keeps(ops[i]) || !ops[i].touches(s) || ops[i].sub == NEVER)
+				continue;
+			Time until = covered(s, ops[i].done);
+			for (Value v = 0; v < ops.size(); v++)
+				if (!v || ops[v].touches(s))
+					hi_of(v, s) = std::max(hi_of(v, s), until);
+		}
+	}
+}
+
+Time Judge::value_hi(Value v, uint32_t s) const
+{
+	if (v == ZERO)
+		return zero_hi[s];
+	return v < ops.size() && ops[v].touches(s) ? hi[v * home + s] : 0;
+}
+
+Time Judge::value_lo(Value v, uint32_t s) const
+{
+	if (v == ZERO)
+		return zero_lo[s];
+	return v < ops.size() && ops[v].touches(s) ? ops[v].sub : NEVER;
+}
+
+/*----------------------------------------------------------------
+ * The chain
+ *--------------------------------------------------------------*/
+
+Violation Judge::add_record(const History &history, uint32_t write, std::vector<uint32_t> &record_of)
+{
+	const Write &w = history.writes[write];
+	const uint8_t *data = &history.bytes[w.data];
+	const Link &last = chain.back();
+	jfmt_record h;
+	Link link;
+	uint32_t at = 0;
+
+	std::memcpy(&h, data, sizeof(h));
+	if (h.magic != JFMT_RECORD_MAGIC)
+		return {"format", "a write to the log's area that is no record, sector " + std::to_string(w.sector)};
+	if (h.prev_seq != last.seq || h.seq <= last.seq)
+		return {"P2 prefix", "record " + std::to_string(h.seq) + " names " + std::to_string(h.prev_seq) +
+			" as the one before, which is " + std::to_string(last.seq)};
+	if (h.seq <= used_seq)
+		return {"P2 prefix", "sequence " + std::to_string(h.seq) + " is used again, after a crash"};
+	link.seq = h.seq;
+	link.durable = h.durable_seq;
+	link.write = write;
+	link.sub = w.sub;
+	link.volume = last.volume;
+	for (unsigned n = 0; n < h.nr_desc; n++) {
+		const uint8_t *desc = data + at * 512ul;
+		const jfmt_extent *x = reinterpret_cast<const jfmt_extent *>(desc + (n ? sizeof(jfmt_desc) : sizeof(h)));
+		uint32_t next = n ? reinterpret_cast<const jfmt_desc *>(desc)->next_desc : h.next_desc;
+		unsigned left = n ? reinterpret_cast<const jfmt_desc *>(desc)->nr_extents : h.nr_extents;
+		uint32_t payload = at + c.opts.unit;
+
+		for (; left; left--, x++) {
+			uint32_t where = static_cast<uint32_t>(x->where & JFMT_HOME_MASK);
+			unsigned kind = static_cast<unsigned>(x->where >> JFMT_HOME_BITS);
+
+			for (uint32_t i = 0; i < x->len && where + i < home; i++) {
+				Value v = kind == JFMT_DISCARD && !c.opts.discard_max ? ANY : ZERO;
+
+				if (kind == JFMT_DATA) {
+					v = value_of(data + (payload + i) * 512ul, where + i);
+					if (v != ZERO && v < ops.size()) {
+						uint32_t &r = record_of[v];
+						if (r && r != chain.size() && ops[v].sectors <= c.opts.record_max - 2 * c.opts.unit)
+							return {"P3 atomic", "op " + std::to_string(v) + " lies in two records"};
+						r = static_cast<uint32_t>(chain.size());
+					}
+				}
+				link.volume[where + i] = v;
+			}
+			if (kind == JFMT_DATA)
+				payload += x->len;
+		}
+		at = next;
+		if (at >= w.sectors || (n + 1 < h.nr_desc && !at))
+			return {"format", "record " + std::to_string(h.seq) + " has a descriptor beyond its end"};
+	}
+	link.hi = NEVER;
+	for (uint32_t s = 0; s < home; s++)
+		if (link.volume[s] != ANY)
+			link.hi = std::min(link.hi, value_hi(link.volume[s], s));
+	chain.push_back(link);
+	return {};
+}
+
+/* What completed before another was submitted lies in no later record. */
+Violation Judge::check_order(const std::vector<uint32_t> &record_of) const
+{
+	for (uint32_t a = first_op; a < ops.size(); a++)
+		for (uint32_t b = first_op; b < ops.size(); b++)
+			if (record_of[a] && record_of[b] && ops[a].done < ops[b].sub && record_of[a] > record_of[b] &&
+			    ops[a].sectors <= c.opts.record_max - 2 * c.opts.unit)
+				return {"P2 prefix", "op " + std::to_string(a) + " completed before op " + std::to_string(b) +
+					" was submitted, and lies in a later record"};
+	return {};
+}
+
+Violation Judge::build_chain(const History &h)
+{
+	std::vector<uint32_t> record_of(ops.size());
+	Link start = {.seq = base_seq, .volume = base, .hi = NEVER};
+
+	for (uint32_t s = 0; s < home; s++)
+		if (base[s] != ANY)
+			start.hi = std::min(start.hi, value_hi(base[s], s));
+	chain.assign(1, start);
+	for (uint32_t i = 0; i < h.writes.size(); i++) {
+		if (h.writes[i].disk != LOG_DISK || h.writes[i].sector < SIM_AREA_START)
+			continue;
+		if (Violation v = add_record(h, i, record_of); v.any())
+			return v;
+	}
+	return check_order(record_of);
+}
+
+/* A read gives the last completed write before it, or one that overlaps it in time. */
+Violation Judge::check_reads(const History &h) const
+{
+	for (size_t n = 0; n < h.reads.size(); n++) {
+		const ReadResult &r = h.reads[n];
+		const Op &read = ops[r.op];
+
+		for (uint32_t i = 0; i < r.values.size(); i++) {
+			uint32_t s = read.sector + i;
+			Value v = r.values[i];
+			bool loose = false, fits = false;
+			auto hidden = [&](Time done) {
+				for (uint32_t k = first_op; k < ops.size(); k++)
+					if (ops[k].touches(s) && (ops[k].writes() || ops[k].wipes()) && !ops[k].failed &&
+					    ops[k].sub != NEVER && ops[k].sub > done && ops[k].done < read.sub)
+						return true;
+				return false;
+			};
+
+			for (uint32_t k = first_op; k < ops.size(); k++)
+				if (ops[k].touches(s) && ops[k].wipes() && ops[k].sub < read.done) {
+					loose |= keeps(ops[k]);
+					fits |= v == ZERO && !hidden(ops[k].done);
+				}
+			if (v == base[s])
+				fits |= !hidden(0);
+			if (v >= first_op && v < ops.size() && ops[v].touches(s) && ops[v].sub < read.done)
+				fits |= !hidden(ops[v].done);
+			loose |= base[s] == ANY;
+			if (!fits && !loose)
+				return {"read", "op " + std::to_string(r.op) + " reads " + name(v) + " in sector " +
+					std::to_string(s)};
+			const Value last = chain.back().volume[s];
+			if (h.quiet && n >= h.last_reads && last != ANY && last != v)
+				return {"P2 order", "sector " + std::to_string(s) + " reads as " + name(v) +
+					", but the log's last word is " + name(last)};
+		}
+	}
+	return {};
+}
+
+/* Rule 8: a superblock, PREFLUSH and FUA, is durable before anybody can see the volume. */
+Violation Judge::check_barrier(const History &h) const
+{
+	for (const Event &e : h.events) {
+		if (e.what == Event::op_sub)
+			return {"rule 8", "the volume is exposed before a barrier is durable"};
+		if (e.what == Event::write_done && h.writes[e.index].sector < SIM_AREA_START && h.writes[e.index].disk == LOG_DISK &&
+		    h.writes[e.index].fua && !h.writes[e.index].failed && !h.flushes.empty() && !h.flushes[0].failed &&
+		    h.flushes[0].done <= e.time)
+			return {};
+	}
+	return {};
+}
+
+Violation Judge::history(const History &h)
+{
+	first_op = h.first_op;
+	hi_before = hi;
+	zero_lo_before = zero_lo;
+	zero_hi_before = zero_hi;
+	fill_tables();
+	Violation v = check_barrier(h);
+	if (!v.any())
+		v = build_chain(h);
+	return v.any() ? v : check_reads(h);
+}
+
+/*----------------------------------------------------------------
+ * States
+ *--------------------------------------------------------------*/
+
+Violation Judge::state(const uint8_t *log, const Value *at_home, Value *volume, Found &found)
+{
+	machine_found m = {};
+	machine_reader rd = {
+		.log = log, .log_sectors = SIM_AREA_START + c.opts.area_len,
+		.window = 4ull * c.opts.inflight_kib + 2 * c.opts.record_max, .volume = volume, .value = value_of,
+		.zero = ZERO,
+	};
+
+	/* P4: the home alone */
+	Time lo = 0, top = NEVER;
+	uint32_t lo_s = 0, top_s = 0;
+	found.home_hi = NEVER;
+	for (uint32_t s = 0; s < home; s++) {
+		Value v = at_home[s];
+		Time l = value_lo(v, s), t = value_hi(v, s);
+
+		if (l > lo) {
+			lo = l;
+			lo_s = s;
+		}
+		if (t < top) {
+			top = t;
+			top_s = s;
+		}
+	}
+	found.home_hi = top;
+	if (lo >= top)
+		return {"P4 home", "home alone: sector " + std::to_string(lo_s) + " has " + name(at_home[lo_s]) + " and sector " +
+			std::to_string(top_s) + " still has " + name(at_home[top_s])};
+
+	std::memcpy(volume, at_home, home * sizeof(*volume));
+	machine_recover(&rd, &m);
+	tail = m.tail_seq;
+	if (!m.ok)
+		return {"P1 refused", std::string("recovery refuses: ") + m.why};
+	auto link = std::lower_bound(chain.begin(), chain.end(), m.last_seq,
+				     [](const Link &l, uint64_t seq) { return l.seq < seq; });
+	if (link == chain.end() || link->seq != m.last_seq)
+		return {m.last_seq < chain.front().seq ? "P1 durable" : "P2 prefix",
+			"recovery ends with record " + std::to_string(m.last_seq) + ", which " +
+			(m.last_seq < chain.front().seq ? "is before the last barrier" : "was never written in this generation")};
+	found.link = static_cast<uint32_t>(link - chain.begin());
+	for (uint32_t s = 0; s < home; s++)
+		if (volume[s] != link->volume[s] && link->volume[s] != ANY)
+			return {"P2 prefix", "up to record " + std::to_string(m.last_seq) + " sector " + std::to_string(s) +
+				" should have " + name(link->volume[s]) + " and has " + name(volume[s])};
+	return {};
+}
+
+Violation Judge::at(const Found &f, Time t) const
+{
+	const Link &link = chain[f.link];
+
+	if (link.hi < t)
+		return {"P1 durable", "recovery ends with record " + std::to_string(link.seq) +
+			", which lacks what was acknowledged as durable at " + std::to_string(link.hi)};
+	if (c.opts.flush_home && first_ack < t && f.home_hi < t)
+		return {"P1 flush home", "the home alone lacks what was acknowledged as durable at " + std::to_string(f.home_hi)};
+	return {};
+}
+
+void Judge::advance(const Found &f, const Value *volume, Time t)
+{
+	for (uint32_t i = first_op; i < ops.size(); i++) {
+		Op &op = ops[i];
+
+		if (op.sub >= t)
+			op.sub = NEVER;
+		if (op.done >= t)
+			op.done = NEVER;
+	}
+	fill_tables();
+	base_seq = chain[f.link].seq;
+	for (const Link &l : chain)
+		if (l.sub < t)
+			used_seq = std::max(used_seq, l.seq);
+	for (uint32_t s = 0; s < home; s++) {
+		/* discarded, and the home carries out nothing: what it has is not settled before it is overwritten */
+		base[s] = chain[f.link].volume[s] == ANY ? ANY : volume[s];
+		for (Value v = 0; v < ops.size(); v++)
+			if (base[s] != ANY || hi_of(v, s) != NEVER)
+				hi_of(v, s) = base[s] == v ? NEVER : std::min(hi_of(v, s), t);
+		zero_hi[s] = base[s] == ZERO || base[s] == ANY ? NEVER : std::min(zero_hi[s], t);
+	}
+}
+
+} /* namespace sim */

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The volume as its user sees it, for the C++ side: formatted, brought up, written to, suspended, reloaded.
+ *
+ * Always true: everything here runs the product's own entry points; nothing is called that a kernel would not call.
+ */
+#ifndef SIM_MACHINE_H
+#define SIM_MACHINE_H
+
+#include "kernel/simk.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { LOG_DISK, HOME_DISK, DISKS };
+
+struct machine_opts {
+	uint64_t home_len, area_len;
+	uint32_t unit, record_max;
+	uint64_t first_seq, first_pos;		/* of a fresh log */
+	uint32_t format;			/* changes the nonce */
+	uint32_t log_block, log_align;		/* bytes; alignment as a mask */
+	uint32_t discard_max, zeroes_max;	/* of the home */
+	uint32_t flush_home, staging_mib, autocommit_ms, high, low, max_lag_ms, idle_ms, inflight_kib, depth;
+};
+
+#define SIM_AREA_START	136u
+#define SIM_SLOT_SECTORS 8u
+#define SIM_SLOT1	128u
+
+enum machine_kind { OP_WRITE, OP_FUA, OP_FLUSH, OP_FLUSH_WRITE, OP_FLUSH_FUA, OP_DISCARD, OP_ZEROES, OP_READ };
+
+struct machine_bio {
+	enum machine_kind kind;
+	uint64_t sector;
+	uint32_t sectors;
+	void *data;
+	void (*end)(struct machine_bio *b, int error);
+	void *arg;
+};
+
+void machine_once(void);		/* before the first machine */
+void machine_log(bool on);
+void machine_reset(uint64_t seed, const struct simk_mood *mood);
+void machine_format(const struct machine_opts *o, void *slot0, void *slot1);
+
+/* in fibers */
+int machine_start(const struct machine_opts *o);	/* load both tables, resume */
+int machine_suspend(bool noflush);
+int machine_resume(const struct machine_opts *o);	/* @o: with a new table; NULL: with the old one */
+int machine_checkpoint(uint64_t *seq);
+bool machine_is_home(uint64_t seq);
+int machine_status(char *out, unsigned int bytes);
+void machine_submit(struct machine_bio *b);
+
+/* Recovery of an image without the machine: as the kernel does it, up to the point of writing. */
+struct machine_found {
+	bool ok;			/* a log that ends, not one that is damaged */
+	const char *why;
+	uint64_t last_seq, tail_seq;
+};
+
+struct machine_reader {
+	const uint8_t *log;		/* image; sectors of 512 bytes */
+	uint64_t log_sectors;
+	uint64_t window;		/* sectors searched behind the end */
+	uint32_t *volume;		/* value of each sector: the home's, then what the log says */
+	uint32_t (*value)(const uint8_t *sector, uint64_t home);
+	uint32_t zero;
+};
+
+void machine_recover(const struct machine_reader *rd, struct machine_found *found);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * sim [--seconds N] [--seed S] [--cases N] [--exhaustive SCHEDULES] [--replay CASE] [--until-red] [--quiet]
+ *
+ * Runs cases and prints each violation shrunk, as a case to replay. Exit status: 0 nothing was violated, 1 something was,
+ * 2 wrong usage.
+ */
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#include "world.h"
+
+using namespace sim;
+
+namespace {
+
+struct Options {
+	double seconds = 0;
+	uint64_t seed = 1, cases = 0, exhaustive = 0;
+	std::string replay;
+	bool until_red = false;
+};
+
+Options options;
+Totals totals;
+unsigned violations;
+auto started = std::chrono::steady_clock::now();
+
+double elapsed()
+{
+	return std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+}
+
+bool over()
+{
+	return (options.seconds && elapsed() > options.seconds) || violations >= (options.until_red ? 1 : 3);
+}
+
+void run(const Case &c, const char *kind, uint64_t number)
+{
+	Violation v = run_case(c, totals);
+
+	if (!v.any())
+		return;
+	violations++;
+	if (options.until_red) {
+		std::printf("red %llu %s: %s\n", static_cast<unsigned long long>(totals.states), v.rule.c_str(), v.text.c_str());
+		return;
+	}
+	std::printf("not ok %s %llu: %s: %s\n", kind, static_cast<unsigned long long>(number), v.rule.c_str(), v.text.c_str());
+	std::fflush(stdout);
+	Case small = shrink(c, v, 20);
+	run_case(small, totals, true);
+	std::printf("#   again: tests/sim/build/sim --replay '%s'\n", small.text().c_str());
+}
+
+int replay()
+{
+	Case c;
+
+	if (!Case::parse(options.replay, c)) {
+		std::fprintf(stderr, "sim: no case: %s\n", options.replay.c_str());
+		return 2;
+	}
+	machine_log(true);
+	Violation v = run_case(c, totals, true);
+	std::printf("%s\n", v.any() ? "violated" : "nothing is violated");
+	return v.any();
+}
+
+void report()
+{
+	std::printf("# states tried %llu, distinct images %llu, crash points %llu, generations %llu, cases %llu, %.0f states/s, %.1f s\n",
+		    static_cast<unsigned long long>(totals.states), static_cast<unsigned long long>(totals.distinct),
+		    static_cast<unsigned long long>(totals.points), static_cast<unsigned long long>(totals.generations),
+		    static_cast<unsigned long long>(totals.cases), static_cast<double>(totals.states) / elapsed(), elapsed());
+}
+
+int usage(const char *word)
+{
+	std::fprintf(stderr, "sim: what is %s?\n", word);
+	return 2;
+}
+
+} /* namespace */
+
+int main(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		std::string word = argv[i];
+		const char *value = i + 1 < argc ? argv[i + 1] : "";
+
+		if (word == "--until-red")
+			options.until_red = true;
+		else if (word == "--seconds")
+			options.seconds = std::atof(value), i++;
+		else if (word == "--seed")
+			options.seed = std::strtoull(value, nullptr, 10), i++;
+		else if (word == "--cases")
+			options.cases = std::strtoull(value, nullptr, 10), i++;
+		else if (word == "--exhaustive")
+			options.exhaustive = std::strtoull(value, nullptr, 10), i++;
+		else if (word == "--replay")
+			options.replay = value, i++;
+		else
+			return usage(argv[i]);
+	}
+	machine_once();
+	if (!options.replay.empty())
+		return replay();
+	for (uint64_t s = 0; s < options.exhaustive && !over(); s++) {
+		unsigned before = violations;
+
+		for (uint64_t n = 0; n < exhaustive_count() && !over(); n++)
+			run(exhaustive_case(n, s), "sequence", n);
+		if (violations == before && !over() && !options.until_red)
+			std::printf("ok all sequences of up to four operations, schedule %llu\n", static_cast<unsigned long long>(s));
+	}
+	if (options.cases || options.seconds) {
+		unsigned before = violations;
+
+		for (uint64_t n = 0; (!options.cases || n < options.cases) && !over(); n++)
+			run(random_case(options.seed + n), "seed", options.seed + n);
+		if (violations == before && !options.until_red)
+			std::printf("ok random cases from seed %llu on\n", static_cast<unsigned long long>(options.seed));
+	}
+	report();
+	return violations != 0;
+}
