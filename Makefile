@@ -3,7 +3,7 @@
 # make            both modules for the running kernel (or KDIR=...), and jbdctl
 # make demo       the main job on real input, in a virtual machine
 # make check      all tests; kernel code runs in the virtual machine only
-# make crash      power cuts and mutants, longer than check's sample
+# make crash      crash states of all kinds, and mutants, longer than check's sample; HOURS=n make crash-soak: for so long
 # make bench      figures beside the peers, from the machine that counts instructions
 # make newest     builds the modules for the newest kernel that Debian's packages have
 # make install    modules, jbdctl and manual pages on this host
@@ -12,7 +12,7 @@ KVER ?= $(shell uname -r)
 KDIR ?= /lib/modules/$(KVER)/build
 PREFIX ?= /usr
 
-.PHONY: all modules ctl demo check crash bench newest install clean
+.PHONY: all modules ctl demo check crash crash-soak bench newest install clean
 
 all: modules ctl
 
@@ -31,6 +31,9 @@ check:
 
 crash:
 	@tests/crash/all
+
+crash-soak:
+	@tests/crash/all $(or $(HOURS),8)
 
 bench:
 	@tests/bench/run

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # mkdebug.sh DIR: build the debug kernel from Debian's 6.12 source with debug.config; minutes.
 #
-# DIR then holds, like one kernel of mkkernels.sh's: release, vmlinux, build (the built tree, for make -C).
+# DIR then holds, like one kernel of mkkernels.sh's: release, vmlinux (compressed), build (the built tree, for make -C).
 set -euo pipefail
 dir=$1
 here=$(dirname "$(readlink -f "$0")")
@@ -21,6 +21,8 @@ while IFS= read -r line; do
 	grep -qxF "$line" .config || [[ $line == *=n ]] || { echo "mkdebug.sh: the kernel's configuration lacks $line" >&2; missing=1; }
 done < <(grep '^CONFIG' "$here/debug.config")
 [ -z "${missing-}" ]
-make -s -j"$(nproc)" vmlinux modules_prepare
+make -s -j"$(nproc)" bzImage modules_prepare
+# no module of its own adds to it
+cp vmlinux.symvers Module.symvers
 make -s kernelrelease > "$dir/release"
-ln vmlinux "$dir/vmlinux"
+ln arch/x86/boot/bzImage "$dir/vmlinux"

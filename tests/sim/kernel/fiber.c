@@ -225,6 +225,10 @@ void simk_spawn(void (*fn)(void *arg), void *arg)
 	f->waits = NULL;
 	f->timer.armed = false;
 	f->timed_out = false;
+#if defined(__SANITIZE_ADDRESS__)
+	/* a fiber that was abandoned leaves its frames */
+	__asan_unpoison_memory_region(f->stack, STACK_BYTES);
+#endif
 	fiber_prepare(f);
 	make_ready(f);
 }

@@ -3,13 +3,25 @@
 
 The guest ends with run_script(), however that ends.
 """
+import os
 import time
 
+from .build import HERE, fail
 from .guest import SILENCE_LIMIT, Guest, bad_pattern, load
 
 
 class ScriptFailed(Exception):
     """The guest died, hung, or the kernel said what it may not; the argument is a list of lines."""
+
+
+def mutant_patch(parts, name):
+    """The patch of tests/mutants, for Build; objects go where no other test ever meets them."""
+    patch = os.path.join(HERE, "../mutants", name + ".patch")
+    if not os.path.exists(patch):
+        fail(f"tests/mutants has no {name}.patch")
+    parts.build = os.path.join(parts.build, f"mutant-{name}")
+    os.makedirs(parts.build, exist_ok=True)
+    return patch
 
 
 def run_script(parts, build, kernel, script, each_line=lambda line: None, silence=SILENCE_LIMIT, **options):
