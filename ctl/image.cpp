@@ -81,6 +81,9 @@ Result<jsuper> Log::super() const
 
 Result<> Log::write_super(jsuper &next)
 {
+	if (next.ro_compat & ~JFMT_RO_COMPAT_ALL)
+		return Error{Exit::device, fmt::format("{}: the log has features that this version can only read", path()),
+			     "Nothing was written. Use the jbdctl of that version, or 'jbdctl recover --onto COPY'."};
 	next.generation++;
 	const unsigned i = next.generation % JFMT_SUPER_SLOTS;
 	const Buffer block = make_buffer(JFMT_SUPER_SIZE);

@@ -141,11 +141,20 @@ Result<> Replay::write_batch()
 // The barrier: what lies behind the last good record is never taken for a record again.
 Result<> Replay::write_final()
 {
-	super_.tail_pos = super_.ckpt_to_pos = super_.barrier_pos = verdict_.good.pos;
-	super_.tail_seq = super_.ckpt_to_seq = super_.barrier_seq = super_.durable_seq = verdict_.good.seq;
-	super_.tail_crc = super_.barrier_crc = verdict_.good.crc;
-	super_.first_new_seq = std::min(JFMT_SEQ_MAX, sequence_jump + std::max({verdict_.scan.seen_seq,
-		verdict_.scan.durable_seq, super_.first_new_seq}));
+	const std::uint64_t used = std::max<std::uint64_t>({verdict_.scan.seen_seq, verdict_.scan.durable_seq,
+							    super_.first_new_seq});
+
+	super_.tail_pos = super_.ckpt_to_pos = verdict_.good.pos;
+	super_.tail_seq = super_.ckpt_to_seq = super_.durable_seq = verdict_.good.seq;
+	super_.tail_crc = verdict_.good.crc;
+	if (used <= JFMT_SEQ_MAX - sequence_jump) {
+		super_.barrier_pos = super_.tail_pos;
+		super_.barrier_seq = super_.tail_seq;
+		super_.barrier_crc = super_.tail_crc;
+		super_.first_new_seq = used + sequence_jump;
+	} else {
+		super_.flags |= JFMT_SUPER_RETIRED;	/* no sequence is left for a record behind it */
+	}
 	super_.recoveries++;
 	super_.flags &= ~JFMT_SUPER_RUNNING;
 	// In both slots: the branch must not come back when one of them rots.
