@@ -2,9 +2,10 @@
 # Each image of tests/corpus: what jbdctl says of it is what its class says, and what a reader that was written from
 # docs/format.md alone finds.
 #
-# Seen red: payload of what is not durable taken unverified; own position, link, nonce, barrier or epoch not checked;
-# holes and later laps taken for the end; a slot that is newer or insane passed over for the other one; extents not
-# held within the home.
+# Seen red, each by at least one image: payload of what is not durable taken unverified; position, link, nonce, epoch or
+# uuid not compared; checksum of header, descriptor or superblock not checked; no barrier rule, barrier_crc ignored,
+# barrier_seq or ckpt_to_seq not taken for durable; holes and superblocks that are not the newest taken for the end;
+# records accepted beyond a hole; a slot that is newer or insane passed over; extents, durable_seq and next_desc unbounded.
 
 bats_require_minimum_version 1.5.0
 
