@@ -59,7 +59,7 @@ bool Log::is_log() const
 Result<jsuper> Log::super() const
 {
 	const jsuper_verdict verdicts[2] = {slots_[0].verdict, slots_[1].verdict};
-	const jsuper supers[2] = {slots_[0].super, slots_[1].super};
+	jsuper supers[2] = {slots_[0].super, slots_[1].super};
 	const int chosen = jsuper_choose(verdicts, supers);
 
 	if (chosen >= 0)

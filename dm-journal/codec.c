@@ -186,13 +186,15 @@ const char *jsuper_verdict_text(enum jsuper_verdict v)
  * A slot that is whole but cannot be used was written after the other one, or
  * the two belong to different logs: then neither says where the log starts.
  */
-int jsuper_choose(const enum jsuper_verdict v[2], const struct jsuper sb[2])
+int jsuper_choose(const enum jsuper_verdict v[2], struct jsuper sb[2])
 {
 	int i;
 
 	for (i = 0; i < 2; i++)
 		if (v[i] == JSUPER_NEWER || v[i] == JSUPER_INSANE)
 			return -1;
+	for (i = 0; i < 2; i++)
+		sb[i].alone = v[!i] != JSUPER_OK;
 	if (v[0] != JSUPER_OK || v[1] != JSUPER_OK)
 		return v[0] == JSUPER_OK ? 0 : v[1] == JSUPER_OK ? 1 : -1;
 	if (memcmp(sb[0].uuid, sb[1].uuid, sizeof(sb[0].uuid)) ||

@@ -6,7 +6,8 @@
  * the one before it; every record handed out is in the chain, and so is every
  * one that waits. A record waits until a header of the chain says that
  * it was durable, or, when the chain is at its end, until its payload proves whole.
- * What is durable is not verified: that is for whoever reads it.
+ * What is durable is not verified: that is for whoever reads it. But it is if the
+ * superblock is alone: perhaps that is not the newest, and the space was free.
  *
  * After the last record handed out the log either ends, because nothing behind it
  * was ever promised, or is damaged. The superblock, or a header behind
@@ -347,7 +348,8 @@ static int follow_chain(struct scan *s)
 	while (find_next(s, &rec)) {
 		note_durable(s, rec.durable_seq);
 		if (s->nr_waiting == MAX_WAITING) {
-			end = settle_oldest(s, s->waiting[s->oldest].seq > s->r->durable_seq);
+			end = settle_oldest(s, s->sb->alone ||
+						s->waiting[s->oldest].seq > s->r->durable_seq);
 			if (end)
 				return end;
 		}
@@ -361,7 +363,7 @@ static int follow_chain(struct scan *s)
 		s->stride = rec.len;
 
 		while (s->nr_waiting && s->waiting[s->oldest].seq <= s->r->durable_seq) {
-			end = settle_oldest(s, false);
+			end = settle_oldest(s, s->sb->alone);
 			if (end)
 				return end;
 		}

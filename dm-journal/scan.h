@@ -7,7 +7,9 @@
  * Always true: a record is handed out only when it is accepted, in log order,
  * and every record before it was. A record is accepted when its descriptors
  * are whole, its link names the record before it, and either a later header or
- * the superblock says that it was durable, or its payload checksums hold.
+ * the superblock says that it was durable, or its payload checksums hold. By a
+ * superblock that is alone, payload checksums hold in any case: a newer one may have
+ * freed what the record lies in.
  */
 #ifndef JBD_SCAN_H
 #define JBD_SCAN_H
@@ -27,6 +29,7 @@ struct jsuper {
 	__u64		generation, created_ms;
 	__u64		compat, ro_compat;	/* kept as read; unknown ro_compat bits: do not write */
 	__u32		flags, recoveries;
+	bool		alone;			/* not in the log: the other slot is of no use */
 	struct jpos	tail_pos;
 	__u64		tail_seq;
 	__u32		tail_crc;
@@ -58,8 +61,9 @@ enum jsuper_verdict jsuper_decode(const void *block, __u64 log_len, struct jsupe
 /*
  * The slot to go by, given the verdicts on both: 0, 1, or -1, when there is none
  * or it cannot be told. Only a log with no more than FOREIGN slots is not a log.
+ * Sets its @alone.
  */
-int jsuper_choose(const enum jsuper_verdict v[2], const struct jsuper sb[2]);
+int jsuper_choose(const enum jsuper_verdict v[2], struct jsuper sb[2]);
 /* Encode into 4096 bytes, checksum included. The slot is generation % 2. */
 void jsuper_encode(const struct jsuper *sb, void *block);
 const char *jsuper_verdict_text(enum jsuper_verdict v);

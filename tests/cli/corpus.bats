@@ -178,11 +178,13 @@ image() {
 @test "made-6.1-unit1" { image; }
 @test "made-6.12-unit8" { image; }
 @test "newest-slot-rotten" { image; }
+@test "newest-slot-rotten-payload-torn" { image; }
 @test "no-length" { image; }
 @test "no-log-ext4" { image; }
 @test "no-log-random" { image; }
 @test "no-log-zeroes" { image; }
 @test "nonce-changed" { image; }
+@test "older-slot-rotten-and-payload" { image; }
 @test "payload-crc" { image; }
 @test "payload-crc-last" { image; }
 @test "payload-crc-unacknowledged" { image; }

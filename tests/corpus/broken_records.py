@@ -153,6 +153,28 @@ def newest_slot_rotten():
     return keep(log, 0)
 
 
+@damaged("The newest superblock has rotted; of a write into space that it had freed only payload reached the device.")
+def newest_slot_rotten_payload_torn():
+    log = Log()
+    log.write_super()
+    for i in range(12):
+        log.commit(("data", 16 * i, 15))
+    log.tail_behind(log.records[10])
+    log.device[log.generation % 2 * 65536 + 200] ^= 1
+    log.device[log.sector_at(log.records[3], 5)] = b"torn" * 128
+    return keep(log, 3)
+
+
+@damaged("The older superblock has rotted, and payload that was durable: nothing shows which slot was the newest.")
+def older_slot_rotten_and_payload():
+    log = some()
+    log.write_super(durable_seq=4)
+    log.write_super(durable_seq=4)
+    log.device[(log.generation + 1) % 2 * 65536 + 200] ^= 1
+    log.flip(log.records[2], 700)
+    return keep(log, 2)
+
+
 @damaged("A record in flight reaches into what the superblock at hand calls the tail: there was a newer one.")
 def record_beyond_tail():
     log = Log(first_pos=4)

@@ -68,7 +68,9 @@ def choose(slots):
         return None
     if len(valid) == 2 and valid[0].identity() != valid[1].identity():
         return None
-    return max(valid, key=lambda found: found.generation)
+    best = max(valid, key=lambda found: found.generation)
+    best.alone = len(valid) == 1
+    return best
 
 
 class Record:
@@ -209,7 +211,7 @@ class Log:
         for record in records:
             try:
                 record.extents()
-                if record.seq > self.known_durable and not record.payload_is_good():
+                if (self.super.alone or record.seq > self.known_durable) and not record.payload_is_good():
                     break
             except ValueError:
                 break

@@ -322,15 +322,7 @@ Violation Enumerate::rotten(Time t, uint32_t sector, uint32_t sectors, const Fou
 	return v;
 }
 
-/* Is a write to the log in flight? */
-bool Enumerate::writes_log(Time t) const
-{
-	return std::any_of(pending.begin(), pending.end(), [&](uint32_t p) {
-		return h.writes[p].disk == LOG_DISK && h.writes[p].done >= t;
-	});
-}
-
-/* With all there that was completed: one record's header rots, or one superblock. */
+/* With all there that was completed, one record's header rots; with any part of what is in flight, one superblock. */
 Violation Enumerate::rot(Time t)
 {
 	const std::vector<Link> &links = judge.links();
@@ -357,11 +349,20 @@ Violation Enumerate::rot(Time t)
 		if (link.seq > judge.tail_seq() && now[LOG_DISK][w.sector] == link.write + 1)
 			v = rotten(t, w.sector, c.opts.unit, before, link.seq <= durable);
 	}
-	/*
-	 * Without the newest superblock, records below its tail are read again, whose space is free: what reuses it tells
-	 * of that unless it is itself torn.
-	 */
-	if (!v.any() && h.first_op == 1 && !writes_log(t))
+	take_touched();
+	for (uint32_t x : touched)
+		now[x >> 16][x & 0xffff] = version[x >> 16][x & 0xffff];
+	if (v.any())
+		return v;
+
+	/* without the newest superblock, records below its tail are read again, whose space is free, and may be torn */
+	for (size_t n = 0; n < pending.size(); n++)
+		if (h.writes[pending[n]].done >= t)
+			mask[n] = granules(pending[n], random.next());
+	choose_touched(key);
+	put_touched();
+	v = judge.state(image.log.data(), image.home.data(), volume.data(), before);
+	if (!v.any())
 		v = rotten(t, random.next() & 1 ? SIM_SLOT1 : 0, SIM_SLOT_SECTORS, before, true);
 	take_touched();
 	for (uint32_t x : touched)

@@ -66,7 +66,6 @@ private:
 	void put_touched();
 	void take_touched();
 	Violation rot(Time t);
-	bool writes_log(Time t) const;
 	Violation scrambled(Time t);
 	Violation rotten(Time t, uint32_t sector, uint32_t sectors, const Found &before, bool known);
 	Violation point(Time t);

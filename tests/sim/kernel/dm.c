@@ -144,16 +144,21 @@ static void io_put(struct io *io, blk_status_t status)
 {
 	struct mapped_device *md = io->md;
 	struct bio *orig = io->orig;
+	bool requeue;
 
 	if (status && (!io->status || status == BLK_STS_DM_REQUEUE))
 		io->status = status;
 	if (--io->refs)
 		return;
+	requeue = io->status == BLK_STS_DM_REQUEUE && md->noflush;
+	if (requeue)
+		md_defer(md, orig);
+	/* a suspend may go on from here */
 	md->pending--;
 	wake_up(&md->wait);
-	if (io->status == BLK_STS_DM_REQUEUE && md->noflush) {
-		md_defer(md, orig);
-	} else if (io->data_follows && !io->status) {
+	if (requeue)
+		return;
+	if (io->data_follows && !io->status) {
 		orig->bi_opf &= ~REQ_PREFLUSH;
 		md_defer(md, orig);
 	} else {
