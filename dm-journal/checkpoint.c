@@ -85,9 +85,7 @@ static int ckpt_record_at(struct journal *j, struct jpos keep, struct jpos pos,
 	if (r)
 		return r == -ENOSPC ? 0 : r;
 	return jrecord_decode(&j->geo, pos, jwin_at(&j->image, pos, 0, NULL), rec) &&
-	       rec->prev_seq == last->seq && rec->prev_crc == last->crc &&
-	       /* not a leftover of the branch that the last recovery cut off */
-	       (last->seq != j->super.barrier_seq || rec->seq >= j->super.first_new_seq);
+	       rec->prev_seq == last->seq && rec->prev_crc == last->crc;
 }
 
 /* K1: fill the batch from the tail on. 1, 0 if nothing is durable there, or -errno. */

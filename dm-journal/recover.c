@@ -22,14 +22,14 @@ struct recover {
 	struct bio_vec	vecs[RECOVER_BUF * JFMT_SECTOR / PAGE_SIZE];
 };
 
-static int recover_io(struct recover *rc, struct block_device *bdev, u64 sector, void *buf,
-		      u32 sectors)
+static int recover_io(struct recover *rc, struct block_device *bdev, blk_opf_t opf, u64 sector,
+		      void *buf, u32 sectors)
 {
 	u32 bytes = sectors * JFMT_SECTOR, n;
 	struct bio bio;
 	int r;
 
-	bio_init(&bio, bdev, rc->vecs, ARRAY_SIZE(rc->vecs), REQ_OP_READ);
+	bio_init(&bio, bdev, rc->vecs, ARRAY_SIZE(rc->vecs), opf);
 	bio.bi_iter.bi_sector = sector;
 	for (; bytes; bytes -= n, buf += n) {
 		n = min_t(u32, bytes, PAGE_SIZE - offset_in_page(buf));
@@ -44,14 +44,14 @@ static int recover_read(void *ctx, __u64 sector, void *buf, __u32 sectors)
 {
 	struct recover *rc = ctx;
 
-	return recover_io(rc, rc->j->log, sector, buf, sectors);
+	return recover_io(rc, rc->j->log, REQ_OP_READ, sector, buf, sectors);
 }
 
 static int recover_read_home(void *ctx, __u64 sector, void *buf, __u32 sectors)
 {
 	struct recover *rc = ctx;
 
-	return recover_io(rc, rc->j->home, sector, buf, sectors);
+	return recover_io(rc, rc->j->home, REQ_OP_READ, sector, buf, sectors);
 }
 
 static const struct jfork_ops fork_ops = {
@@ -136,6 +136,25 @@ static int recover_barrier(struct journal *j, const struct jscan_result *res)
 		r = journal_super_write(j, 0);
 	mutex_unlock(&j->super_lock);
 	return r;
+}
+
+/*
+ * V4: the barrier keeps the branch that is given up out of the chain only until the next
+ * recovery writes another one. By then a header of that branch must not stand where the
+ * chain may go past it: the first new record lies there, or in the next lap.
+ */
+static int recover_cut_off(struct recover *rc, void *buf, const struct jscan_result *res)
+{
+	struct journal *j = rc->j;
+	struct jrecord rec;
+	int r = recover_io(rc, j->log, REQ_OP_READ, res->head_dev, buf, j->geo.unit);
+
+	if (r || !jrecord_decode(&j->geo, res->head, buf, &rec) ||
+	    rec.prev_seq != res->last_seq || rec.prev_crc != res->last_crc)
+		return r;
+	memset(buf, 0, j->geo.unit * JFMT_SECTOR);
+	return recover_io(rc, j->log, REQ_OP_WRITE | REQ_FUA | REQ_SYNC, res->head_dev, buf,
+			  j->geo.unit);
 }
 
 /* V5 */
@@ -235,6 +254,12 @@ int journal_recover(struct journal *j)
 	switch (res.end) {
 	case JSCAN_END:
 		r = recover_barrier(j, &res);
+		if (r)
+			break;
+		r = recover_cut_off(rc, buf, &res);
+		if (r)
+			DMERR("%s: log %pg, sector %llu: cannot be read or written (%d)",
+			      journal_name(j), j->log, res.head_dev, r);
 		break;
 	case JSCAN_STOPPED:
 		DMERR("%s: recovery failed (%d): record %llu does not fit in index_mib %u, and cannot be checkpointed",

@@ -29,6 +29,24 @@ job() {
 		| @tsv' <<< "$out"
 }
 
+ios_of() { awk '{ print $1 + $5 }' "/sys/dev/block/$(stat -c '%Hr:%Lr' "$1")/stat"; }
+
+# profiled CONTENDER NAME DEVICE FIO-OPTION..: two seconds out of the middle of the job are marked.
+profiled() {
+	local dev=$3 before
+	shift 3
+	awk '$2 ~ /[tT]/ { print "symbol", $1, $3, $4 }' /proc/kallsyms
+	fio --name=job --filename="$dev" --direct=1 --size=256m --group_reporting --randseed=7 "$@" > /tmp/fio.out 2>&1 &
+	before=$(ios_of "$dev")
+	wait_for 30 eval '[ $(($(ios_of "$dev") - before)) -gt 1000 ]'
+	before=$(ios_of "$dev")
+	echo "# begin"
+	sleep 2
+	echo "# end $(($(ios_of "$dev") - before))"
+	wait
+	sed 's/^/# /' /tmp/fio.out
+}
+
 # What is written fits in the log: these are the rates of a burst. The rate with the log full is another benchmark.
 job_args() {
 	local timed="--time_based --runtime=${RUNTIME:-2}"
@@ -86,7 +104,12 @@ for name in ${BENCH_JOBS:-fsync-j1 fsync-j8 fsync-j32 random-j8 seq-1m}; do
 		log=$(log_device) home=$(home_device)
 		start "$who" "$log" "$home"
 		# shellcheck disable=SC2046
-		job "$who" "$name" "$dev" "$log" "$home" $(job_args "$name")
+		if [ "${PROFILE:-}" ]; then
+			RUNTIME=4
+			profiled "$who" "$name" "$dev" $(job_args "$name")
+		else
+			job "$who" "$name" "$dev" "$log" "$home" $(job_args "$name")
+		fi
 		stop "$who"
 		rmdisk log
 		rmdisk home

@@ -110,6 +110,8 @@ image() {
 @test "area-zeroed" { image; }
 @test "barrier" { image; }
 @test "barrier-checksum" { image; }
+@test "barrier-cut-off" { image; }
+@test "barrier-forgotten" { image; }
 @test "barrier-new-branch" { image; }
 @test "barrier-next-lap" { image; }
 @test "barrier-position" { image; }

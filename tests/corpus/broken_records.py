@@ -121,6 +121,18 @@ def barrier_position():
     return keep(log, 3)
 
 
+@damaged("A header of a branch that an earlier recovery gave up was left where the chain goes past it.")
+def barrier_forgotten():
+    log = Log(first_pos=200, first_seq=7)
+    log.write_super()
+    log.commit(("data", 8, 20))
+    log.write(("data", 9, 20))
+    log.recover(log.records[0])
+    log.commit(("data", 60, 50))
+    log.recover(log.records[2])
+    return keep(log, 2)
+
+
 @damaged("A durable record names another one as the one before it.")
 def wrong_link():
     log = some()

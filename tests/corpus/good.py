@@ -146,6 +146,21 @@ def barrier_next_lap():
     return log
 
 
+@image("The same, with the header of the branch that was given up overwritten, and another recovery behind it.")
+def barrier_cut_off():
+    log = Log(first_pos=200, first_seq=7)
+    log.write_super()
+    log.commit(("data", 8, 20))
+    log.write(("data", 9, 20))
+    log.recover(log.records[0])
+    log.lose(log.records[1], 0, 1)
+    log.commit(("data", 60, 50))
+    log.recover(log.records[2])
+    log.commit(("data", 70, 3))
+    log.keep = [log.records[0]] + log.records[2:]
+    return log
+
+
 @image("Sequences and positions pass 2^32.", golden=True)
 def sequence_32_bits():
     log = Log(first_pos=(1 << 32) - 24, first_seq=(1 << 32) - 3)

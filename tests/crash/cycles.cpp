@@ -293,7 +293,10 @@ private:
 		for (const Violation &v : violations)
 			std::printf("# %s: %s\n", v.rule.c_str(), v.text.c_str());
 		std::fflush(stdout);
-		(void)!std::system("dmesg | grep device-mapper | tail -n 5 | sed 's/^/# /'");
+		(void)!std::system("dmesg | grep device-mapper | tail -n 12 | sed 's/^/# /'; "
+				   "jbdctl log dump /dev/mapper/sim-log --extents 2>&1 | sed 's/^/# /'; "
+				   /* the device itself: base64 -d | gunzip */
+				   "dd if=/dev/mapper/sim-log bs=64K 2> /dev/null | gzip | base64 | sed 's/^/# log: /'");
 		return false;
 	}
 };

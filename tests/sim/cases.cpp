@@ -47,9 +47,9 @@ machine_opts random_opts(Random &r)
 	o.idle_ms = r.of({0u, 5u, 1000u});
 	o.inflight_kib = r.of({1u, 2u, 8u, 64u});
 	o.depth = r.of({1u, 2u, 32u});
-	/* where numbers change their length, and near the end of what the format has */
+	/* where numbers change their length, near the end of what the format has, and near the end of a lap */
 	o.first_seq = r.of<uint64_t>({0, 0, (1ull << 32) - 4, (1ull << 63) - (40ull << 32)});
-	o.first_pos = r.of<uint64_t>({0, 0, (1ull << 32) - 64, (1ull << 61)}) / o.unit * o.unit;
+	o.first_pos = r.of<uint64_t>({0, 0, (1ull << 32) - 64, (1ull << 61), o.area_len - o.record_max}) / o.unit * o.unit;
 	return o;
 }
 
@@ -130,6 +130,15 @@ void opening(Random &r, const machine_opts &o, Generation &g)
 	}
 }
 
+/* It may not fit where the last one ended, so what a crash left there stays. */
+void long_first_record(const machine_opts &o, Generation &g)
+{
+	uint64_t most = std::min<uint64_t>(o.home_len, o.record_max - 2 * o.unit);
+
+	g.items.push_back({Do::write, 0, static_cast<uint16_t>(most), false});
+	g.items.push_back({Do::flush, 0, 0, false});
+}
+
 } /* namespace */
 
 Case random_case(uint64_t seed)
@@ -149,7 +158,10 @@ Case random_case(uint64_t seed)
 		gen.seed = r.next();
 		gen.pick = static_cast<uint32_t>(r.next());
 		gen.mood = random_mood(r);
-		opening(r, c.opts, gen);
+		if (g && r.chance(40))
+			long_first_record(c.opts, gen);
+		else
+			opening(r, c.opts, gen);
 		for (uint32_t i = 0; i < items; i++)
 			gen.items.push_back(random_item(r, c.opts, errors));
 		c.gens.push_back(gen);

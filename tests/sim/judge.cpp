@@ -205,6 +205,14 @@ Violation Judge::check_order(const std::vector<uint32_t> &record_of) const
 	return {};
 }
 
+/* A recovery that cuts off what it gave up: a unit of zeroes, before anybody can see the volume. */
+static bool cuts_off(const History &h, const Write &w, uint32_t unit)
+{
+	return w.fua && w.sectors == unit && std::all_of(&h.bytes[w.data], &h.bytes[w.data] + unit * 512, [](uint8_t b) { return !b; }) &&
+	       std::none_of(h.events.begin(), h.events.end(),
+			    [&](const Event &e) { return e.what == Event::op_sub && e.time < w.sub; });
+}
+
 Violation Judge::build_chain(const History &h)
 {
 	std::vector<uint32_t> record_of(ops.size());
@@ -215,7 +223,7 @@ Violation Judge::build_chain(const History &h)
 			start.hi = std::min(start.hi, value_hi(base[s], s));
 	chain.assign(1, start);
 	for (uint32_t i = 0; i < h.writes.size(); i++) {
-		if (h.writes[i].disk != LOG_DISK || h.writes[i].sector < SIM_AREA_START)
+		if (h.writes[i].disk != LOG_DISK || h.writes[i].sector < SIM_AREA_START || cuts_off(h, h.writes[i], c.opts.unit))
 			continue;
 		if (Violation v = add_record(h, i, record_of); v.any())
 			return v;
