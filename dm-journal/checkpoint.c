@@ -325,7 +325,7 @@ u64 journal_request_checkpoint(struct journal *j, u64 seq)
 		seq = j->next_seq - 1;
 	if (j->open && j->open->seq <= seq) {
 		j->want_seq = j->open->seq;
-		queue_work(j->commit_wq, &j->commit_work);
+		kthread_queue_work(j->commit_worker, &j->commit_work);
 	}
 	if (journal_is_home(j, seq)) {
 		queue_work(j->admit_wq, &j->event_work);

@@ -253,8 +253,10 @@ bool jrecord_decode(const struct jgeo *g, struct jpos pos, const void *block, st
 __u32 jdesc_seal(const struct jgeo *g, void *block)
 {
 	struct jfmt_record *h = block;
-	__u32 crc = desc_crc(g, block);
+	__u32 crc;
 
+	h->crc = 0;
+	crc = crc32c(jpayload_seed(g), block, g->unit * JFMT_SECTOR);
 	h->crc = cpu_to_le32(crc);
 	return crc;
 }

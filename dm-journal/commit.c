@@ -20,6 +20,24 @@ static void commit_end_epoch(struct journal *j)
 	j->epoch++;
 }
 
+/*
+ * Is the open record wanted, and should it be closed now? While a commit is in flight, what
+ * arrives is grouped, unless all that are used to wait do so: nobody else is to come. [lock]
+ */
+static bool commit_is_due(const struct journal *j)
+{
+	if (!j->open || j->want_seq < j->open->seq)
+		return false;
+	return !j->commits || (j->commits < JOURNAL_COMMITS && j->nr_waiting >= j->crowd);
+}
+
+/* If it is not due yet, the end of a commit comes back here. [lock] */
+static void commit_kick(struct journal *j)
+{
+	if (commit_is_due(j))
+		kthread_queue_work(j->commit_worker, &j->commit_work);
+}
+
 /* Serve @bio when record @seq is durable: FUA writes, and flushes. [lock] */
 void journal_wait_commit(struct journal *j, struct bio *bio, u64 seq)
 {
@@ -29,10 +47,11 @@ void journal_wait_commit(struct journal *j, struct bio *bio, u64 seq)
 	commit_end_epoch(j);
 	b->target = seq;
 	list_add_tail(&b->list, &j->commit_waiters);
+	j->nr_waiting++;
 	if (j->open && j->open->seq <= seq) {
 		j->open->flags |= JFMT_RECORD_SYNC;
 		j->want_seq = j->open->seq;
-		queue_work(j->commit_wq, &j->commit_work);
+		commit_kick(j);
 	}
 }
 
@@ -117,14 +136,18 @@ static void commit_seal(struct journal *j, struct jrec *rec, struct jpos tail_po
 	j->link_seq = rec->seq;
 }
 
-/* C6: end the waiters whose target is durable, or all of them when the log failed. [lock] */
-static void commit_take_served(struct journal *j, struct list_head *served)
+/*
+ * C6: whenever durable or error has changed. Takes the waiters whose target is durable, or all
+ * of them when the log failed; the caller ends them with the status returned. [lock]
+ */
+static blk_status_t commit_take_served(struct journal *j, struct list_head *served)
 {
 	struct jbio *b, *next;
 
 	list_for_each_entry_safe(b, next, &j->commit_waiters, list) {
 		if (!j->error && b->target > j->durable.seq)
 			break;
+		j->nr_waiting--;
 		if (!j->error && j->opts.flush_home && !journal_is_home(j, b->target)) {
 			list_del(&b->list);
 			commit_wait_home(j, b);
@@ -132,6 +155,13 @@ static void commit_take_served(struct journal *j, struct list_head *served)
 			list_move_tail(&b->list, served);
 		}
 	}
+	if ((j->durable.seq + 1 == j->next_seq || j->error) && wq_has_sleeper(&j->idle_wait))
+		wake_up(&j->idle_wait);
+	if (j->nr_deferred)
+		journal_kick_admission(j);
+	if (!j->ckpt_draining && space_used(j) * 100 >= j->geo.area_len * j->opts.high)
+		journal_kick_checkpoint(j);
+	return j->error ? BLK_STS_IOERR : BLK_STS_OK;
 }
 
 void journal_serve(struct list_head *served, blk_status_t status)
@@ -144,7 +174,6 @@ void journal_serve(struct list_head *served, blk_status_t status)
 	}
 }
 
-/* Called whenever durable, tail or error has changed; any context. */
 void journal_serve_commits(struct journal *j)
 {
 	LIST_HEAD(served);
@@ -152,14 +181,7 @@ void journal_serve_commits(struct journal *j)
 	blk_status_t status;
 
 	spin_lock_irqsave(&j->lock, flags);
-	commit_take_served(j, &served);
-	status = j->error ? BLK_STS_IOERR : BLK_STS_OK;
-	if (j->durable.seq + 1 == j->next_seq || j->error)
-		wake_up(&j->idle_wait);
-	if (j->nr_deferred)
-		journal_kick_admission(j);
-	if (!j->ckpt_draining && space_used(j) * 100 >= j->geo.area_len * j->opts.high)
-		journal_kick_checkpoint(j);
+	status = commit_take_served(j, &served);
 	spin_unlock_irqrestore(&j->lock, flags);
 	journal_serve(&served, status);
 }
@@ -170,6 +192,7 @@ static void commit_end_io(struct bio *bio)
 	struct jrec *rec = bio->bi_private;
 	struct journal *j = rec->j;
 	blk_status_t status = bio->bi_status;
+	LIST_HEAD(served);
 	unsigned long flags;
 
 	bio_uninit(bio);
@@ -180,7 +203,13 @@ static void commit_end_io(struct bio *bio)
 	}
 	spin_lock_irqsave(&j->lock, flags);
 	rec->state = JREC_WRITTEN;
-	j->commits--;
+	if (rec->flags & JFMT_RECORD_SYNC) {
+		j->commits--;
+		if (j->nr_waiting > j->crowd)
+			j->crowd = j->nr_waiting;
+		else if (j->crowd && rec->seq % JOURNAL_CROWD_DECAY == 0)
+			j->crowd--;
+	}
 	while (!j->error && j->durable.seq + 1 < j->submit_seq) {
 		rec = journal_rec(j, j->durable.seq + 1);
 		if (rec->state != JREC_WRITTEN)
@@ -190,10 +219,10 @@ static void commit_end_io(struct bio *bio)
 		j->durable.pos = jpos_add(rec->pos, rec->len);
 	}
 	trace_journal_durable(j, j->durable.seq, j->durable.pos, j->commits);
-	if (j->open && j->want_seq >= j->open->seq)
-		queue_work(j->commit_wq, &j->commit_work);
+	commit_kick(j);
+	status = commit_take_served(j, &served);
 	spin_unlock_irqrestore(&j->lock, flags);
-	journal_serve_commits(j);
+	journal_serve(&served, status);
 }
 
 /* C4: one write, header and payload together. */
@@ -212,7 +241,7 @@ static void commit_submit(struct journal *j, struct jrec *rec)
 }
 
 /* C2-C4: close the open record if somebody waits for it, write what is closed. */
-void journal_commit_work(struct work_struct *work)
+void journal_commit_work(struct kthread_work *work)
 {
 	struct journal *j = container_of(work, struct journal, commit_work);
 
@@ -222,7 +251,7 @@ void journal_commit_work(struct work_struct *work)
 		u64 tail_seq, durable_seq;
 
 		spin_lock_irq(&j->lock);
-		if (j->open && j->want_seq >= j->open->seq && j->commits < JOURNAL_COMMITS)
+		if (commit_is_due(j))
 			space_close(j);
 		rec = journal_rec(j, j->submit_seq);
 		if (j->error || j->submit_seq == j->next_seq || rec->state != JREC_CLOSED ||
@@ -233,7 +262,7 @@ void journal_commit_work(struct work_struct *work)
 		rec->state = JREC_WRITING;
 		rec->len = jround_unit(&j->geo, rec->len);
 		j->submit_seq++;
-		j->commits++;
+		j->commits += !!(rec->flags & JFMT_RECORD_SYNC);
 		tail_pos = j->tail.pos;
 		tail_seq = j->tail.seq;
 		durable_seq = j->durable.last;
@@ -256,9 +285,9 @@ void journal_autocommit_work(struct work_struct *work)
 		due = j->open->opened + msecs_to_jiffies(j->opts.autocommit_ms);
 		if (time_after_eq(jiffies, due)) {
 			j->want_seq = j->open->seq;
-			queue_work(j->commit_wq, &j->commit_work);
+			kthread_queue_work(j->commit_worker, &j->commit_work);
 		} else {
-			queue_delayed_work(j->commit_wq, &j->autocommit_work, due - jiffies);
+			queue_delayed_work(j->admit_wq, &j->autocommit_work, due - jiffies);
 		}
 	}
 	spin_unlock_irq(&j->lock);
@@ -270,7 +299,7 @@ int journal_commit_all(struct journal *j, long timeout)
 	spin_lock_irq(&j->lock);
 	if (j->open) {
 		j->want_seq = j->open->seq;
-		queue_work(j->commit_wq, &j->commit_work);
+		kthread_queue_work(j->commit_worker, &j->commit_work);
 	}
 	spin_unlock_irq(&j->lock);
 	if (!wait_event_timeout(j->idle_wait, READ_ONCE(j->error) ||

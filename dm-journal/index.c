@@ -244,12 +244,16 @@ static void shard_carve(struct jshard *sh, const struct jrun *new)
 	}
 }
 
-/* Put @new where nothing is, joined with its neighbours where it continues them. */
+/*
+ * Put @new where no newer entry is, joined with its neighbours where it continues them. What
+ * it hides is taken out first; most writes hide nothing.
+ */
 static void shard_fill(struct jshard *sh, const struct jrun *new)
 {
 	struct jbt_cursor c, before, after;
 	struct jrun left, right, part;
 	__u64 at = new->home;
+	bool carved = false;
 
 	while (at < new->end) {
 		bool empty = !jbt_seek(&sh->tree, &c, at << KEY_HOME_SHIFT);
@@ -257,17 +261,22 @@ static void shard_fill(struct jshard *sh, const struct jrun *new)
 
 		before = c;
 		has_left = !empty && (c.slot[0] >= 0 || jbt_step(&sh->tree, &before, -1));
-		if (has_left) {
+		if (has_left)
 			left = run_of(jbt_at(&before));
-			if (left.end > at) {
-				at = left.end;
-				continue;
-			}
-		}
 		after = c;
 		has_right = !empty && jbt_step(&sh->tree, &after, 1);
 		if (has_right)
 			right = run_of(jbt_at(&after));
+		if (!carved && ((has_left && left.end > at) ||
+				(has_right && right.home < new->end))) {
+			shard_carve(sh, new);
+			carved = true;
+			continue;
+		}
+		if (has_left && left.end > at) {
+			at = left.end;
+			continue;
+		}
 		part = run_cut(new, at, has_right ? min(new->end, right.home) : new->end);
 		at = part.end;
 		has_left = has_left && run_joins(&left, &part);
@@ -440,7 +449,6 @@ void jindex_insert(struct jindex *ix, const struct jmap *m)
 		spin_lock(&sh->lock);
 		taken = sh->tree.taken;
 		sh->newest = max(sh->newest, newest);
-		shard_carve(sh, &part);
 		shard_fill(sh, &part);
 		left -= sh->tree.taken - taken;
 		spin_unlock(&sh->lock);

@@ -21,6 +21,7 @@
 #include <linux/bio.h>
 #include <linux/blkdev.h>
 #include <linux/device-mapper.h>
+#include <linux/kthread.h>
 #include <linux/list.h>
 #include <linux/math64.h>
 #include <linux/mutex.h>
@@ -50,8 +51,10 @@
 #define JOURNAL_WEIGHT		4608
 /* Reads in own pages are cut into pieces of 1 << this pages. */
 #define JOURNAL_BOUNCE_ORDER	4
-/* Commits for waiting flushes that may be in flight before further ones are grouped. */
-#define JOURNAL_COMMITS		2
+/* The most records with JFMT_RECORD_SYNC in flight: commits that somebody waits for. */
+#define JOURNAL_COMMITS		4
+/* What was learnt of how many wait at once fades by one in this many records. */
+#define JOURNAL_CROWD_DECAY	64
 /*
  * A recovery goes on this far behind the greatest sequence that it has seen, so
  * that none is used twice, even if it could not see all that was in flight.
@@ -168,7 +171,8 @@ struct journal {
 	u64		next_seq;	/* of the next record that opens */
 	struct jrec	*open;
 	u64		submit_seq;	/* next record to be sealed and written */
-	unsigned int	commits;	/* records in state WRITING */
+	unsigned int	commits;	/* records in state WRITING with JFMT_RECORD_SYNC */
+	unsigned int	crowd;		/* the most bios that waited at once lately */
 	u64		want_seq;	/* close the open record if it is not behind this one */
 	struct {
 		struct jpos	pos;	/* end of the last durable record */
@@ -183,6 +187,7 @@ struct journal {
 	struct list_head deferred;	/* for space */
 	unsigned int	nr_deferred;
 	struct list_head commit_waiters;	/* for durable.seq to reach their target */
+	unsigned int	nr_waiting;		/* of them */
 	struct list_head home_waiters;		/* for tail.seq to reach their target */
 	int		error;		/* latched: the log is no longer written */
 	const char	*reason;	/* why, or why the home stalls; NULL: nothing wrong */
@@ -227,8 +232,10 @@ struct journal {
 	 * Separate, because the work on one may wait for the work on the
 	 * next: admission for the checkpoint, the checkpoint for the commit.
 	 */
-	struct workqueue_struct *commit_wq, *ckpt_wq, *admit_wq, *read_wq;
-	struct work_struct	commit_work, ckpt_work, event_work;
+	struct kthread_worker *commit_worker;	/* a thread: a work queue's detour costs each fsync */
+	struct workqueue_struct *ckpt_wq, *admit_wq, *read_wq;
+	struct kthread_work	commit_work;
+	struct work_struct	ckpt_work, event_work;
 	struct delayed_work	autocommit_work, admit_work, ckpt_timer;
 	wait_queue_head_t	idle_wait;	/* durable reached the head, or an error */
 };
@@ -299,7 +306,7 @@ u32 jwin_crc(const struct jwin *w, struct jpos pos, u32 sectors, u32 seed);
 /* space.c: head, free space, the open record. All with lock held. */
 bool space_take(struct journal *j, struct jsec home, u32 len, enum jfmt_kind kind,
 		struct jslot *slot);
-void space_close(struct journal *j);		/* close the open record, if there is one */
+bool space_close(struct journal *j);		/* close the open record; true: no copies are under way */
 void space_put(struct jslot *slot);		/* the slot's copy is done; without lock, any context */
 u32 space_weight(u32 len);			/* index entries that an extent is worth */
 u64 space_used(const struct journal *j);	/* sectors of the area that are not free */
@@ -319,7 +326,7 @@ void journal_flush(struct journal *j, struct bio *bio);		/* map() context */
 void journal_wait_commit(struct journal *j, struct bio *bio, u64 seq);	/* lock held */
 void journal_serve(struct list_head *served, blk_status_t status);	/* any context, no lock held */
 void journal_serve_commits(struct journal *j);	/* durable, tail or error has changed; any context */
-void journal_commit_work(struct work_struct *work);
+void journal_commit_work(struct kthread_work *work);
 void journal_autocommit_work(struct work_struct *work);
 /* may sleep for @timeout jiffies; 0, the latched error, or -ETIMEDOUT */
 int journal_commit_all(struct journal *j, long timeout);

@@ -27,8 +27,8 @@ static void journal_free(struct journal *j)
 	cancel_work_sync(&j->event_work);
 	for (i = 0; i < JOURNAL_RECS; i++)
 		kfree(j->rec[i].vecs);
-	if (j->commit_wq)
-		destroy_workqueue(j->commit_wq);
+	if (!IS_ERR_OR_NULL(j->commit_worker))
+		kthread_destroy_worker(j->commit_worker);
 	if (j->ckpt_wq)
 		destroy_workqueue(j->ckpt_wq);
 	if (j->admit_wq)
@@ -60,7 +60,7 @@ static void journal_init(struct journal *j)
 	init_waitqueue_head(&j->idle_wait);
 	init_waitqueue_head(&j->home_wait);
 	journal_pins_init(&j->pins);
-	INIT_WORK(&j->commit_work, journal_commit_work);
+	kthread_init_work(&j->commit_work, journal_commit_work);
 	INIT_WORK(&j->ckpt_work, journal_ckpt_work);
 	INIT_WORK(&j->event_work, journal_event_work);
 	INIT_DELAYED_WORK(&j->autocommit_work, journal_autocommit_work);
@@ -95,13 +95,14 @@ static struct journal *journal_alloc(struct journal_table *t, const struct jgeo 
 	j->batch = jindex_create(1, BATCH_INDEX_BYTES);
 	j->super_page = alloc_page(GFP_KERNEL);
 	j->image_vecs = kcalloc(jwin_vecs(JOURNAL_CKPT_READ), sizeof(struct bio_vec), GFP_KERNEL);
-	j->commit_wq = alloc_workqueue("jbd_commit", unbound | WQ_HIGHPRI, 0);
+	j->commit_worker = kthread_create_worker(0, "jbd_commit");
 	j->ckpt_wq = alloc_workqueue("jbd_ckpt", unbound, 0);
 	j->admit_wq = alloc_workqueue("jbd_admit", unbound, 0);
 	j->read_wq = alloc_workqueue("jbd_read", unbound, 0);
 	if (!j->stats || !j->index || !j->batch || !j->super_page || !j->image_vecs ||
-	    !j->commit_wq || !j->ckpt_wq || !j->admit_wq || !j->read_wq)
+	    IS_ERR(j->commit_worker) || !j->ckpt_wq || !j->admit_wq || !j->read_wq)
 		goto bad;
+	set_user_nice(j->commit_worker->task, MIN_NICE);
 	if (bioset_init(&j->home_bios, BIO_POOL_SIZE, 0, BIOSET_NEED_BVECS) ||
 	    mempool_init_page_pool(&j->bounce_pages, 4, JOURNAL_BOUNCE_ORDER) ||
 	    jwin_init(&j->staging, max_t(u64, (u64)t->opts.staging_mib << 11,
@@ -247,7 +248,7 @@ void journal_postsuspend(struct dm_target *ti)
 	/* its last act may have been to arm the timer */
 	cancel_delayed_work_sync(&j->ckpt_timer);
 	cancel_delayed_work_sync(&j->admit_work);
-	flush_work(&j->commit_work);
+	kthread_flush_work(&j->commit_work);
 	flush_work(&j->event_work);
 
 	if (!j->error) {

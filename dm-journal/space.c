@@ -85,23 +85,20 @@ static struct jrec *space_open(struct journal *j, u32 payload)
 	j->open = rec;
 	if (!j->lag_since_ms)
 		j->lag_since_ms = rec->time_ms;
-	queue_delayed_work(j->commit_wq, &j->autocommit_work,
+	queue_delayed_work(j->admit_wq, &j->autocommit_work,
 			   msecs_to_jiffies(j->opts.autocommit_ms));
 	queue_delayed_work(j->ckpt_wq, &j->ckpt_timer, JOURNAL_CKPT_TIMER);
 	return rec;
 }
 
-void space_close(struct journal *j)
+bool space_close(struct journal *j)
 {
 	struct jrec *rec = j->open;
 
 	lockdep_assert_held(&j->lock);
-	if (!rec)
-		return;
 	j->open = NULL;
 	rec->state = JREC_CLOSED;
-	if (atomic_dec_and_test(&rec->writers))
-		queue_work(j->commit_wq, &j->commit_work);
+	return atomic_dec_and_test(&rec->writers);
 }
 
 void space_put(struct jslot *slot)
@@ -109,7 +106,7 @@ void space_put(struct jslot *slot)
 	struct journal *j = slot->rec->j;
 
 	if (atomic_dec_and_test(&slot->rec->writers))
-		queue_work(j->commit_wq, &j->commit_work);
+		kthread_queue_work(j->commit_worker, &j->commit_work);
 }
 
 /*
@@ -134,7 +131,8 @@ bool space_take(struct journal *j, struct jsec home, u32 len, enum jfmt_kind kin
 		end = jround_unit(&j->geo, at + payload);
 		if (end > j->geo.record_max || end > jring_left(&j->geo, rec->pos) ||
 		    rec->weight + space_weight(len) > JOURNAL_WEIGHT) {
-			space_close(j);
+			if (space_close(j))
+				kthread_queue_work(j->commit_worker, &j->commit_work);
 			rec = NULL;
 		} else if (!space_room(j, rec->seq, jpos_add(rec->pos, end))) {
 			return false;

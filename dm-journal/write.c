@@ -259,7 +259,7 @@ void journal_admit_work(struct work_struct *work)
 			list_add(&b->list, &j->deferred);
 			if (j->open) {
 				j->want_seq = j->open->seq;
-				queue_work(j->commit_wq, &j->commit_work);
+				kthread_queue_work(j->commit_worker, &j->commit_work);
 			}
 		}
 		spin_unlock_irq(&j->lock);

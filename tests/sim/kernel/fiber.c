@@ -5,11 +5,13 @@
  * Always true: all choices come from one generator, so a seed and a mood give the same run again; a failure ends the
  * run at once, and nothing of the machine runs after it.
  */
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 
 #include "simk.h"
 
@@ -45,6 +47,7 @@ static struct {
 } m;
 
 static struct simk_fiber *pool, *all;
+static uint64_t turns;			/* of fibers, of all machines */
 static void *main_sp;
 
 /*----------------------------------------------------------------
@@ -161,6 +164,7 @@ static void to_main(void **fake)
 static void to_fiber(struct simk_fiber *f)
 {
 	m.running = f;
+	turns++;
 #if defined(__SANITIZE_ADDRESS__)
 	void *fake;
 
@@ -237,10 +241,33 @@ void simk_spawn(void (*fn)(void *arg), void *arg)
  * The machine
  *--------------------------------------------------------------*/
 
+/* A fiber that has kept a processor for seconds, where others take microseconds, will for ever. */
+static void watchdog(int signal)
+{
+	static uint64_t seen;
+
+	(void)signal;
+	if (m.running && turns == seen)
+		simk_fail("P5 hang: the kernel spins");
+	seen = turns;
+}
+
+static void watchdog_start(void)
+{
+	static const struct itimerval seconds = { { 4, 0 }, { 4, 0 } };
+	/* the handler does not return to what it ends */
+	struct sigaction action = { .sa_handler = watchdog, .sa_flags = SA_NODEFER };
+
+	sigaction(SIGVTALRM, &action, NULL);
+	setitimer(ITIMER_VIRTUAL, &seconds, NULL);
+}
+
 void simk_reset(uint64_t seed, const struct simk_mood *mood)
 {
 	struct simk_fiber *f;
 
+	if (!turns)
+		watchdog_start();
 	memory_reset();
 	memset(&m, 0, sizeof(m));
 	m.random = seed * 0x9e3779b97f4a7c15ull + 0x1234567;

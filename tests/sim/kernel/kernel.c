@@ -8,6 +8,7 @@
 #include <stdarg.h>
 
 #include <linux/device-mapper.h>
+#include <linux/kthread.h>
 
 struct page simk_zero_page __attribute__((aligned(4096)));
 
@@ -175,6 +176,41 @@ bool flush_work(struct work_struct *work)
 	while (work->queued || work->running)
 		simk_wait(&work->idle, 0);
 	return was;
+}
+
+static void kthread_work_run(struct work_struct *work)
+{
+	struct kthread_work *w = container_of(work, struct kthread_work, work);
+
+	w->func(w);
+}
+
+struct kthread_worker *kthread_create_worker(unsigned int flags, const char *name, ...)
+{
+	(void)flags, (void)name;
+	return kzalloc(sizeof(struct kthread_worker), GFP_KERNEL);
+}
+
+void kthread_destroy_worker(struct kthread_worker *worker)
+{
+	simk_free(worker);
+}
+
+void kthread_init_work(struct kthread_work *work, kthread_work_func_t func)
+{
+	work->func = func;
+	INIT_WORK(&work->work, kthread_work_run);
+}
+
+bool kthread_queue_work(struct kthread_worker *worker, struct kthread_work *work)
+{
+	(void)worker;
+	return queue_work(NULL, &work->work);
+}
+
+void kthread_flush_work(struct kthread_work *work)
+{
+	flush_work(&work->work);
 }
 
 /*----------------------------------------------------------------

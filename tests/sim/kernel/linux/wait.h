@@ -8,6 +8,8 @@ typedef struct { struct simk_queue q; } wait_queue_head_t;
 
 static inline void init_waitqueue_head(wait_queue_head_t *w) { *w = (wait_queue_head_t) { 0 }; }
 
+static inline bool wq_has_sleeper(wait_queue_head_t *w) { return w->q.first; }
+
 static inline void wake_up(wait_queue_head_t *w)
 {
 	simk_wake(&w->q);
