@@ -11,6 +11,9 @@
  * some of the cache, and some sectors of the writes that are queued, and then fails all I/O until "restore". "powercut
  * all" cuts every simdisk at one instant: no bio of any of them is served between the first and the last.
  *
+ * "hang <operation>|all" keeps the next such bio, and with it all behind it, until "release", or until the power is cut:
+ * then they fail. A suspend waits for them.
+ *
  * The smallest unit that a cut can tear is the logical block of <dev>. One simdisk does not work below another one.
  *
  * Bios are served one at a time, in the order in which they came, by one worker a disk. The worker holds sd_power for
@@ -151,7 +154,11 @@ static void sd_work(struct work_struct *work)
 	for (;;) {
 		down_read(&sd_power);
 		spin_lock_irq(&sd->lock);
-		bio = bio_list_pop(&sd->queued);
+		bio = bio_list_peek(&sd->queued);
+		if (bio && !sd->dead && sd->hung & BIT(sd_op(bio)))
+			bio = NULL;
+		if (bio)
+			bio_list_pop(&sd->queued);
 		spin_unlock_irq(&sd->lock);
 		if (bio)
 			bio->bi_status = serve(sd, bio);
@@ -198,6 +205,8 @@ static void powercut(struct simdisk *only)
 			continue;
 		die(sd);
 		sd->dead = true;
+		/* what hung fails now */
+		queue_work(sd->wq, &sd->work);
 	}
 	up_write(&sd_power);
 }
@@ -238,6 +247,28 @@ static int message_fail(struct simdisk *sd, unsigned int argc, char **argv)
 	return 0;
 }
 
+/* hang read|write|flush|discard|all */
+static int message_hang(struct simdisk *sd, const char *what)
+{
+	int op = match_string(sd_op_names, SD_OPS, what);
+	bool all = !strcmp(what, "all");
+
+	if (op < 0 && !all)
+		return op;
+	spin_lock_irq(&sd->lock);
+	sd->hung |= all ? GENMASK(SD_OPS - 1, 0) : BIT(op);
+	spin_unlock_irq(&sd->lock);
+	return 0;
+}
+
+static void release(struct simdisk *sd)
+{
+	spin_lock_irq(&sd->lock);
+	sd->hung = 0;
+	spin_unlock_irq(&sd->lock);
+	queue_work(sd->wq, &sd->work);
+}
+
 static int simdisk_message(struct dm_target *ti, unsigned int argc, char **argv, char *result, unsigned int maxlen)
 {
 	struct simdisk *sd = ti->private;
@@ -262,24 +293,33 @@ static int simdisk_message(struct dm_target *ti, unsigned int argc, char **argv,
 		spin_unlock_irq(&sd->lock);
 		return 0;
 	}
+	if (argc == 2 && !strcmp(argv[0], "hang"))
+		return message_hang(sd, argv[1]);
+	if (argc == 1 && !strcmp(argv[0], "release")) {
+		release(sd);
+		return 0;
+	}
 	if (!strcmp(argv[0], "fail"))
 		return message_fail(sd, argc, argv);
 	return -EINVAL;
 }
 
-/* <reads> <writes> <of them FUA> <flushes> <discards> <sectors written or discarded> <sectors cached> on|off */
+/* <reads> <writes> <of them FUA> <flushes> <discards> <sectors written or discarded> <sectors cached> <bios that wait> on|off */
 static void simdisk_status(struct dm_target *ti, status_type_t type, unsigned int status_flags, char *result,
 			   unsigned int maxlen)
 {
 	struct simdisk *sd = ti->private;
-	unsigned int sz = 0;
+	unsigned int sz = 0, waiting;
 
 	switch (type) {
 	case STATUSTYPE_INFO:
-		DMEMIT("%llu %llu %llu %llu %llu %llu %llu %s", READ_ONCE(sd->ops[SD_READ]),
+		spin_lock_irq(&sd->lock);
+		waiting = bio_list_size(&sd->queued);
+		spin_unlock_irq(&sd->lock);
+		DMEMIT("%llu %llu %llu %llu %llu %llu %llu %u %s", READ_ONCE(sd->ops[SD_READ]),
 		       READ_ONCE(sd->ops[SD_WRITE]), READ_ONCE(sd->fua), READ_ONCE(sd->ops[SD_FLUSH]),
 		       READ_ONCE(sd->ops[SD_DISCARD]), READ_ONCE(sd->sectors), READ_ONCE(sd->cached),
-		       READ_ONCE(sd->dead) ? "off" : "on");
+		       waiting, READ_ONCE(sd->dead) ? "off" : "on");
 		break;
 	case STATUSTYPE_TABLE:
 		DMEMIT("%s %llu %u", sd->dev->name, sd->seed, sd->keep);

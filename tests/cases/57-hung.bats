@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# A device below that neither ends its I/O nor fails it: a disk that has gone to sleep, a path that is down, a network that
+# is. Each wait has a limit, and the kernel's hung-task detector is on.
+# Seen red: a flush that also waits for the home; one that does not wait for the open record.
+
+load helpers
+load volumes
+
+setup() {
+	vm_setup
+	load_modules dm-checkpoint dm-journal
+	modprobe dm-simdisk
+	home=$(mkdm sim-home simdisk "$(mkdisk home 64)" 1 0)
+	log=$(mkdm sim-log simdisk "$(mkdisk log 16)" 1 0)
+	vol=$(mkvol v "$home" "$log")
+}
+
+teardown() {
+	for disk in sim-home sim-log; do dmsetup message $disk 0 release; done
+	vm_teardown
+}
+
+hang() { dmsetup message "sim-$1" 0 hang "$2"; }
+release() { dmsetup message "sim-$1" 0 release; }
+
+waiting() { [ "$(counter "sim-$1" 8)" -gt 0 ]; }	# simdisk holds bios back
+at_most() { timeout -k 1 $((20 * VM_SCALE)) "$@"; }
+runs() { [[ $(ps -o stat= -p "$1") == [!Z]* ]]; }
+ended() { if runs "$1"; then return 1; fi; }
+
+# write_on COUNT: in the background, COUNT MiB, each MiB with fsync, of its own content.
+write_on() {
+	spawn fio --name=w --filename="$vol" --direct=1 --rw=write --bs=64k --fsync=16 --size="$1m" --verify=crc32c --do_verify=0 \
+		--randseed=1 --output=/tmp/w.log
+	writer=$!
+}
+verify() {
+	fio --name=w --filename="$1" --direct=1 --rw=write --bs=64k --size="$2m" --verify=crc32c --verify_only --randseed=1 > /tmp/v.log
+}
+
+@test "the home hangs: fsync does not notice" {
+	hang home all
+	fill "$vol" 0 64 first
+	at_most sync "$vol"
+	spawn jbdctl checkpoint v --quiet
+	checkpoint=$!
+	wait_for 20 waiting home
+	fill "$vol" 64 64 second
+	at_most sync "$vol"
+	holds "$vol" 0 64 first
+	holds "$vol" 64 64 second
+	at_most dmsetup status v
+	at_most jbdctl checkpoint v --status > /tmp/status
+	cat /tmp/status
+	grep -q '^v  *checkpointing .* at 0 B/s' /tmp/status
+	runs $checkpoint
+	release home
+	wait_for 20 ended $checkpoint
+	wait $checkpoint
+	holds "$home" 0 64 first
+}
+
+@test "the home hangs until the log is full: writers wait, status answers, and all goes on when it is back" {
+	hang home write
+	write_on 40
+	wait_for 60 eval '[ "$(vstat v 10)" -gt 0 ]'
+	at_most dmsetup status v
+	at_most jbdctl checkpoint v --status
+	at_most dmsetup table v
+	runs $writer
+	release home
+	wait_for 60 ended $writer
+	wait $writer
+	verify "$vol" 40
+	checkpoint v
+	verify "$home" 40
+}
+
+@test "the log hangs: writes are taken, their fsync waits, status answers, and it ends when the log is back" {
+	hang log write
+	fill "$vol" 0 64 waiting
+	spawn sync "$vol"
+	pending=$!
+	wait_for 20 waiting log
+	at_most dmsetup status v
+	at_most jbdctl checkpoint v --status
+	holds "$vol" 0 64 waiting
+	runs $pending
+	release log
+	wait_for 20 ended $pending
+	wait $pending
+	jbdctl close v
+	dmsetup message sim-log 0 powercut all
+	for disk in sim-home sim-log; do dmsetup message $disk 0 restore; done
+	jbdctl open v "$home" "$log"
+	holds "$vol" 0 64 waiting
+}
+
+@test "the log hangs and then loses power: the fsync fails, and nothing waits for ever" {
+	allow_console 'dm-journal|journal: '
+	hang log write
+	fill "$vol" 0 64 lost
+	spawn sync "$vol"
+	pending=$!
+	wait_for 20 waiting log
+	dmsetup message sim-log 0 powercut
+	wait_for 20 ended $pending
+	run ! wait $pending
+	run ! at_most fill "$vol" 64 64 later
+	dmsetup message sim-log 0 restore
+	at_most jbdctl close v
+}
