@@ -4,9 +4,9 @@
  *
  * Always true: an order's number is acknowledged on stdout only after its COMMIT has returned; numbers count from 1
  * without a gap; an order's content follows from its number, so each one can be checked by itself. The database is in
- * WAL mode with synchronous=FULL, and its WAL file is kept at its full size, so that a run spends its time on commits
- * that overwrite it, not on making it grow. A crash leaves what SQLite promises: the orders up to one that is not older
- * than the last acknowledged one.
+ * WAL mode unless it was made in another, and its WAL file is kept at its full size, so that a run spends its time on
+ * commits that overwrite it, not on making it grow. A crash leaves what SQLite promises: the orders up to one that is not
+ * older than the last acknowledged one.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -84,8 +84,8 @@ static void open_shop(const char *path, int flags)
 
 	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | flags, NULL))
 		die(path);
-	run_sql("PRAGMA journal_mode=WAL");
-	run_sql("PRAGMA synchronous=FULL");
+	/* As FULL in WAL mode; with a rollback journal a commit also waits for the name of that to be gone. */
+	run_sql("PRAGMA synchronous=EXTRA");
 	if (sqlite3_file_control(db, "main", SQLITE_FCNTL_PERSIST_WAL, &keep_wal))
 		die("cannot keep the WAL file");
 }
@@ -109,12 +109,15 @@ static void take_order(sqlite3_stmt *insert, int64_t id)
 	sqlite3_reset(insert);
 }
 
-/* shop new DB ORDERS: make the database. What it takes to make a full WAL need not be durable yet. */
-static void make(const char *path, int64_t orders)
+/* shop new DB ORDERS [MODE]: make the database. What it takes to make a full WAL need not be durable yet. */
+static void make(const char *path, int64_t orders, const char *mode)
 {
 	sqlite3_stmt *insert;
+	char pragma[64];
 
 	open_shop(path, SQLITE_OPEN_CREATE);
+	snprintf(pragma, sizeof(pragma), "PRAGMA journal_mode=%s", mode);
+	run_sql(pragma);
 	run_sql("PRAGMA synchronous=OFF");
 	run_sql("CREATE TABLE orders (id INTEGER PRIMARY KEY, content BLOB NOT NULL)");
 	insert = prepare("INSERT INTO orders VALUES (?, ?)");
@@ -200,8 +203,8 @@ static void probe(const char *path)
 int main(int argc, char **argv)
 {
 	setlinebuf(stdout);
-	if (argc == 4 && !strcmp(argv[1], "new"))
-		make(argv[2], atoll(argv[3]));
+	if ((argc == 4 || argc == 5) && !strcmp(argv[1], "new"))
+		make(argv[2], atoll(argv[3]), argc == 5 ? argv[4] : "WAL");
 	else if (argc == 4 && !strcmp(argv[1], "sell"))
 		sell(argv[2], atof(argv[3]));
 	else if (argc == 3 && !strcmp(argv[1], "audit"))

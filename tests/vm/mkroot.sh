@@ -2,33 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # mkroot.sh KERNELS DIR: make DIR/root.img, the guest's root file system with the modules of both kernels in KERNELS.
 #
-# It comes from the same package archives, with the same proxy, as the host's own packages. The machine attaches the
-# image with snapshot=on, so it never changes after this.
+# The machine attaches the image with snapshot=on, so it never changes after this.
 set -euo pipefail
 kernels=$1
 dir=$2
 here=$(dirname "$(readlink -f "$0")")
 tree=$dir/tree
-release=bookworm
-
-sources=$(apt-get indextargets --format '$(ORIGIN)|$(CODENAME)|deb $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
-	  sed -n "s/^Debian|$release[a-z-]*|//p" | sort -u)
-[ "$sources" ] || { echo "mkroot.sh: apt knows no Debian $release archive; run apt-get update" >&2; exit 1; }
-
-proxy=()
-while read -r line; do
-	proxy+=(--aptopt="$line")
-done < <(apt-config dump Acquire | grep -i '::proxy' || :)
 
 packages=$(sed '/^#/d' "$here/packages.guest" | paste -sd,)
-# Documentation and translations only cost size.
-mmdebstrap --quiet --variant=minbase --include="$packages" "${proxy[@]}" \
-	--aptopt='APT::Install-Recommends "false"' \
-	--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
-	--dpkgopt='path-exclude=/usr/share/locale/*' \
-	"$release" "$tree" - <<< "$sources"
-
-rm -rf "$tree"/var/cache/apt "$tree"/var/lib/apt/lists
+"$here/mkdebian.sh" minbase "$packages" "$tree"
 mkdir -p "$tree/vm" "$tree/lib/modules"
 for k in 6.1 6.12; do
 	cp -rL "$kernels/$k/modules" "$tree/lib/modules/$(cat "$kernels/$k/release")"

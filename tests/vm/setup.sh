@@ -29,7 +29,7 @@ fi
 
 hash() { cat "$@" | sha256sum | head -c 12; }
 kernels=$cache/kernels-$(hash "$here/mkkernels.sh")
-root=$cache/root-$(hash "$here/mkkernels.sh" "$here/mkroot.sh" "$here/packages.guest" "$here/guest/first-init")
+root=$cache/root-$(hash "$here/mkkernels.sh" "$here/mkroot.sh" "$here/mkdebian.sh" "$here/packages.guest" "$here/guest/first-init")
 
 part() {	# make directory $1 with command $2.. unless it exists
 	local dir=$1
@@ -42,7 +42,7 @@ part() {	# make directory $1 with command $2.. unless it exists
 		update
 		rm -rf "$dir.new"
 		mkdir "$dir.new"
-		"$@" "$dir.new"
+		"$@" "$dir.new" >&2
 		mv "$dir.new" "$dir"
 		# What a former recipe made.
 		find "$cache" -maxdepth 1 -name "$(basename "${dir%-*}")-*" ! -path "$dir" -mtime +7 -exec rm -r {} +
