@@ -4,7 +4,8 @@
 # make demo       the main job on real input, in a virtual machine
 # make check      all tests; kernel code runs in the virtual machine only
 # make crash      crash states of all kinds, and mutants, longer than check's sample; HOURS=n make crash-soak: for so long
-# make bench      figures beside the peers, from the machine that counts instructions
+# make bench      figures beside the peers, from the machine that counts instructions: hours, into docs/bench
+# make bench-smoke   what the same loads may cost in log writes, sectors, flushes, home I/O and memory; part of check
 # make newest     builds the modules for the newest kernel that Debian's packages have
 # make install    modules, jbdctl and manual pages on this host
 
@@ -12,7 +13,7 @@ KVER ?= $(shell uname -r)
 KDIR ?= /lib/modules/$(KVER)/build
 PREFIX ?= /usr
 
-.PHONY: all modules ctl demo check crash crash-soak bench newest install clean
+.PHONY: all modules ctl demo check crash crash-soak bench bench-smoke newest install clean
 
 all: modules ctl
 
@@ -36,7 +37,12 @@ crash-soak:
 	@tests/crash/all $(or $(HOURS),8)
 
 bench:
-	@tests/bench/run
+	@for kernel in 6.1 6.12; do \
+		tests/bench/run --kernel $$kernel --json docs/bench/$$kernel.json --markdown docs/bench/$$kernel.md || exit; \
+	done
+
+bench-smoke:
+	@tests/vm/vm test --kernel all tests/cases/90-bench-smoke.bats
 
 newest:
 	@tests/newest

@@ -98,7 +98,7 @@ void journal_flush(struct journal *j, struct bio *bio)
 static void commit_seal(struct journal *j, struct jrec *rec, struct jpos tail_pos,
 			u64 tail_seq, u64 durable_seq)
 {
-	struct jfmt_record *h = jwin_at(&j->staging, rec->pos, 0, NULL);
+	struct jfmt_record *h = rec->header;
 	u32 at = le32_to_cpu(h->next_desc);
 	u16 index = 1;
 

@@ -107,6 +107,8 @@ struct jrec {
 	u32		desc;		/* offset of the last descriptor, sectors [lock] */
 	u16		nr_desc;	/* [lock] */
 	u16		nr_extents;	/* in the last descriptor [lock] */
+	struct jfmt_record *header;	/* in staging */
+	void		*last;		/* descriptor, in staging; the header is one, too [lock] */
 	enum jrec_state	state;		/* [lock] */
 	atomic_t	writers;	/* copies under way, and one while it is open */
 	u64		seen[8];	/* filter of the home blocks it holds [lock] */

@@ -48,6 +48,7 @@ static void *space_descriptor(struct journal *j, struct jrec *rec, u32 offset)
 	void *block = jwin_at(&j->staging, jpos_add(rec->pos, offset), 0, NULL);
 
 	memset(block, 0, j->geo.unit * JFMT_SECTOR);
+	rec->last = block;
 	rec->desc = offset;
 	rec->nr_desc++;
 	rec->nr_extents = 0;
@@ -81,7 +82,7 @@ static struct jrec *space_open(struct journal *j, u32 payload)
 	atomic_set(&rec->writers, 1);
 	memset(rec->seen, 0, sizeof(rec->seen));
 	space_set_head(j, jpos_add(pos, need));
-	space_descriptor(j, rec, 0);
+	rec->header = space_descriptor(j, rec, 0);
 	j->open = rec;
 	if (!j->lag_since_ms)
 		j->lag_since_ms = rec->time_ms;
@@ -120,7 +121,6 @@ bool space_take(struct journal *j, struct jsec home, u32 len, enum jfmt_kind kin
 	struct jrec *rec = j->open;
 	bool new_desc = false;
 	struct jfmt_extent *x;
-	void *block;
 	u32 at, end;
 
 	lockdep_assert_held(&j->lock);
@@ -149,23 +149,18 @@ bool space_take(struct journal *j, struct jsec home, u32 len, enum jfmt_kind kin
 	space_set_head(j, jpos_add(rec->pos, end));
 
 	if (new_desc) {
-		u32 last = rec->desc;
 		u32 next = at - j->geo.unit;
 
-		block = jwin_at(&j->staging, jpos_add(rec->pos, last), 0, NULL);
-		if (last) {
-			((struct jfmt_desc *)block)->next_desc = cpu_to_le32(next);
-			((struct jfmt_desc *)block)->nr_extents = cpu_to_le16(rec->nr_extents);
+		if (rec->desc) {
+			((struct jfmt_desc *)rec->last)->next_desc = cpu_to_le32(next);
+			((struct jfmt_desc *)rec->last)->nr_extents = cpu_to_le16(rec->nr_extents);
 		} else {
-			((struct jfmt_record *)block)->next_desc = cpu_to_le32(next);
-			((struct jfmt_record *)block)->nr_extents = cpu_to_le16(rec->nr_extents);
+			rec->header->next_desc = cpu_to_le32(next);
+			rec->header->nr_extents = cpu_to_le16(rec->nr_extents);
 		}
-		block = space_descriptor(j, rec, next);
-	} else {
-		block = jwin_at(&j->staging, jpos_add(rec->pos, rec->desc), 0, NULL);
+		space_descriptor(j, rec, next);
 	}
-	x = rec->desc ? ((struct jfmt_desc *)block)->extent :
-			((struct jfmt_record *)block)->extent;
+	x = rec->desc ? ((struct jfmt_desc *)rec->last)->extent : rec->header->extent;
 	x += rec->nr_extents++;
 	x->where = cpu_to_le64(home.v | (u64)kind << JFMT_HOME_BITS);
 	x->len = cpu_to_le32(len);

@@ -31,7 +31,7 @@ static u64 *write_filter(struct jrec *rec, struct jsec home, u64 *bit)
 static struct jfmt_extent *write_find_extent(struct journal *j, struct jrec *rec,
 					     struct jpos pos, struct jpos *start)
 {
-	struct jfmt_record *h = jwin_at(&j->staging, rec->pos, 0, NULL);
+	struct jfmt_record *h = rec->header;
 	struct jfmt_extent *x = h->extent;
 	u32 left = jgeo_header_extents(&j->geo), next = le32_to_cpu(READ_ONCE(h->next_desc));
 	u32 at = j->geo.unit;

@@ -224,3 +224,16 @@ new_sectors() {
 	umount /mnt
 	e2fsck -fn "$disk"
 }
+
+@test "a unit of 8 sectors is saved or lost as a whole" {
+	below=$(mkdisk d-ram 16)
+	disk=$(mkdm d simdisk "$below" 5 500 8)
+	[[ $(dmsetup table d) == *" 5 500 8" ]]
+	fill "$disk" 0 1024 new
+	cut d
+	restore d
+	kept=$(new_sectors "$disk" 1024 new | awk '{ n[int($1 / 8)]++ } END { for (u in n) if (n[u] != 8) exit 1; print length(n) }')
+	[ "$kept" -gt 20 ]
+	[ "$kept" -lt 108 ]
+	for bad in "500 3" "500 16"; do run ! mkdm e simdisk "$below" 5 $bad; done
+}

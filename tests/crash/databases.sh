@@ -6,6 +6,9 @@
 #
 # Always true: a transaction's line is printed only after its COMMIT has returned; home and log are simdisks, which lose
 # what was not flushed when the machine is killed; the home alone is a copy that the host made of the home's image.
+#
+# The home is a disk of 4096-byte physical blocks: ext4 with metadata_csum takes a commit block that is torn at 512 bytes,
+# on any disk, for corruption, and does not mount.
 set -u
 bats_require_minimum_version() { :; }
 . /vm/cases/helpers.bash
@@ -15,7 +18,7 @@ modprobe -a dm-delay dm-simdisk dm-checkpoint dm-journal xfs
 home=/dev/mapper/sim-home log=/dev/mapper/sim-log at=/mnt/v
 mkdir -p /mnt/v
 mkdm slow-home delay /dev/vm/home 0 0 /dev/vm/home 0 "$HOME_MS" > /dev/null &&
-	mkdm sim-home simdisk /dev/mapper/slow-home "$SEED" > /dev/null &&
+	mkdm sim-home simdisk /dev/mapper/slow-home "$SEED" 500 8 > /dev/null &&
 	mkdm sim-log simdisk /dev/vm/log "$SEED" > /dev/null || exit
 if [ $DB = postgres ]; then
 	mkdir -p /mnt/pg

@@ -4,6 +4,9 @@
 #
 # Always true: a run has two new disks, the simdisks sim-home and sim-cache, and starts from the same image of the file
 # system, with nothing of it in the cache. Status 3: a stack could not be made; else that of a run that did not end well.
+#
+# The home is a disk of 4096-byte physical blocks: ext4 with metadata_csum takes a commit block that is torn at 512 bytes,
+# on any disk, for corruption, and does not mount.
 set -u
 bats_require_minimum_version() { :; }
 . /vm/cases/helpers.bash
@@ -25,7 +28,7 @@ disks() {	# disks SEED: new ones, empty, with coins of this seed; home_disk is w
 		[ ! -b /dev/mapper/sim-$name ] || { dmsetup remove --retry sim-$name && rmdisk $name; } || return
 	done
 	[ ! -d /sys/kernel/config/nullb/copy ] || rmdisk copy || return
-	home_disk=$(mkdisk home $HOME_MIB cache=0) && mkdm sim-home simdisk "$home_disk" "$1" &&
+	home_disk=$(mkdisk home $HOME_MIB cache=0) && mkdm sim-home simdisk "$home_disk" "$1" 500 8 &&
 		mkdm sim-cache simdisk "$(mkdisk cache $CACHE_MIB cache=0)" "$1"
 }
 

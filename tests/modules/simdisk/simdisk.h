@@ -50,7 +50,7 @@ struct simdisk {
 
 	u64 seed;
 	unsigned int keep;
-	unsigned int unit;		/* sectors of a logical block of dev */
+	unsigned int unit;		/* sectors that a cut does not tear */
 };
 
 /* All of cache.c sleeps, and is called by the worker or with sd_power held for writing. */

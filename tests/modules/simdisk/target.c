@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * simdisk <dev> <seed> [<keep_permille>]: a disk with a volatile write cache, whose power can be cut.
+ * simdisk <dev> <seed> [<keep_permille> [<unit>]]: a disk with a volatile write cache, whose power can be cut.
  *
  * Always true here: a sector is either in the cache (its newest content, which <dev> lacks) or its newest content is on
  * <dev>. A flush leaves the cache empty; a FUA write leaves none of its sectors in it; any other write leaves a sector
@@ -14,7 +14,7 @@
  * "hang <operation>|all" keeps the next such bio, and with it all behind it, until "release", or until the power is cut:
  * then they fail. A suspend waits for them.
  *
- * The smallest unit that a cut can tear is the logical block of <dev>. One simdisk does not work below another one.
+ * The smallest unit that a cut can tear is <unit> sectors, by default the logical block of <dev>. One simdisk does not work below another one.
  *
  * Bios are served one at a time, in the order in which they came, by one worker a disk. The worker holds sd_power for
  * reading as long as it serves a bio; a cut holds it for writing.
@@ -323,6 +323,8 @@ static void simdisk_status(struct dm_target *ti, status_type_t type, unsigned in
 		break;
 	case STATUSTYPE_TABLE:
 		DMEMIT("%s %llu %u", sd->dev->name, sd->seed, sd->keep);
+		if (sd->unit != bdev_logical_block_size(sd->dev->bdev) >> SECTOR_SHIFT)
+			DMEMIT(" %u", sd->unit);
 		break;
 	case STATUSTYPE_IMA:
 		*result = '\0';
@@ -372,10 +374,11 @@ static void simdisk_dtr(struct dm_target *ti)
 static int simdisk_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 {
 	struct simdisk *sd;
+	unsigned int unit = 0;
 	int r = -EINVAL;
 
-	if (argc < 2 || argc > 3) {
-		ti->error = "Arguments are <dev> <seed> [<keep_permille>]";
+	if (argc < 2 || argc > 4) {
+		ti->error = "Arguments are <dev> <seed> [<keep_permille> [<unit>]]";
 		return r;
 	}
 	sd = kzalloc(sizeof(*sd), GFP_KERNEL);
@@ -402,6 +405,12 @@ static int simdisk_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 		goto out_wq;
 	}
 	sd->unit = bdev_logical_block_size(sd->dev->bdev) >> SECTOR_SHIFT;
+	if (argc == 4 && (kstrtouint(argv[3], 10, &unit) || unit < sd->unit || !is_power_of_2(unit))) {
+		r = -EINVAL;
+		ti->error = "Unit is no power of two, or less than a logical block";
+		goto out_dev;
+	}
+	sd->unit = unit ?: sd->unit;
 	if (ti->begin || sd->unit > BLOCK_SECTORS) {
 		r = -EINVAL;
 		ti->error = "Must start at sector 0, with logical blocks of a page at most";
