@@ -23,6 +23,7 @@ sectors_written() { counter d 8; }
 seeks() { counter d 9; }
 busy_ms() { counter d 10; }
 cached() { counter d 11; }
+fua_writes() { counter d 12; }
 
 # about VALUE EXPECTED PERCENT
 about() {
@@ -113,7 +114,7 @@ random_writes() {	# random_writes COUNT BYTES-OF-SPAN
 @test "no turn is lost where an access ends with its track" {
 	# a track is 1 MiB, and so is the longest access to write
 	spindle rpm 6000 rate_mib 100
-	measure write.bw_bytes --rw=write --bs=64k --size=64m --end_fsync=1
+	measure write.bw_bytes --rw=write --bs=1m --size=64m --end_fsync=1
 	[ "$(sectors_written)" = 131072 ]
 	about "$(busy_ms)" 640 5
 }
@@ -138,6 +139,7 @@ random_writes() {	# random_writes COUNT BYTES-OF-SPAN
 		[ $((${EPOCHREALTIME/./} - begin)) -ge 90000 ]
 	done
 	[ "$(accesses_to_write)" = 2 ]
+	[ "$(fua_writes)" = 1 ]
 	holds "$ram" 200000 8 durable
 	holds "$ram" 8 8 cached
 }

@@ -148,7 +148,8 @@ static bool cache_add(struct sp_disk *d, sector_t start, unsigned int len)
 static void access_begin(struct sp_disk *d, u64 now, sector_t start, unsigned int len, bool write, u64 wait)
 {
 	u64 ns = wait + transfer_ns(d, len);
-	u64 track = div_u64(start + len - 1, d->track_sectors);
+	/* at the end of a track the head is on the next one */
+	u64 track = div_u64(start + len, d->track_sectors);
 
 	d->stats.accesses[write]++;
 	d->stats.sectors[write] += len;
@@ -309,6 +310,7 @@ void sp_disk_add(struct sp_disk *d, struct sp_io *io)
 		}
 	} else {
 		d->stats.writes++;
+		d->stats.fua += io->fua;
 		if (io->fua || !d->cache_sectors)
 			list_add_tail(&io->list, &d->accesses);
 		else if (list_empty(&d->blocked) && cache_add(d, io->start, io->len))

@@ -39,6 +39,7 @@ struct sp_stats {
 	u64 sectors[2];			/* that they moved */
 	u64 seeks;			/* accesses that moved the arm */
 	u64 busy;			/* ns of the arm */
+	u64 fua;			/* of the writes */
 };
 
 struct sp_disk {

@@ -7,7 +7,7 @@
  * data is <dev>'s alone, and an error is passed on at once. Discards and write-zeroes take no time.
  *
  * Status: <reads> <writes> <flushes> <reads from the cache> <accesses to read> <sectors read> <accesses to write>
- * <sectors written> <seeks> <ms that the arm was busy> <sectors in the cache>.
+ * <sectors written> <seeks> <ms that the arm was busy> <sectors in the cache> <FUA writes>.
  */
 #include <linux/module.h>
 #include <linux/slab.h>
@@ -86,9 +86,9 @@ static void spindle_status(struct dm_target *ti, status_type_t type, unsigned in
 	switch (type) {
 	case STATUSTYPE_INFO:
 		spin_lock_irq(&d->lock);
-		DMEMIT("%llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %u", st->reads, st->writes, st->flushes,
+		DMEMIT("%llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %u %llu", st->reads, st->writes, st->flushes,
 		       st->cache_hits, st->accesses[0], st->sectors[0], st->accesses[1], st->sectors[1], st->seeks,
-		       div_u64(st->busy, NSEC_PER_MSEC), d->cached);
+		       div_u64(st->busy, NSEC_PER_MSEC), d->cached, st->fua);
 		spin_unlock_irq(&d->lock);
 		break;
 	case STATUSTYPE_TABLE:
