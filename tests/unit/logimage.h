@@ -117,9 +117,15 @@ public:
 		tail_seq = r.seq;
 	}
 
-	// Recovery accepted @last and wrote a barrier.
+	// Recovery accepted @last, wrote a barrier, and cut off the branch that it gives up.
 	void barrier(const Record &last, __u64 jump = 1000)
 	{
+		jrecord lost;
+
+		if (jrecord_decode(&sb.geo, last.end(), at(last.end()), &lost) &&
+		    lost.prev_seq == last.seq && lost.prev_crc == last.crc)
+			memset(at(last.end()), 0, sb.geo.unit * JFMT_SECTOR);
+
 		sb.barrier_seq = link_seq = durable = sb.durable_seq = last.seq;
 		sb.barrier_crc = link_crc = last.crc;
 		sb.barrier_pos = head = last.end();
