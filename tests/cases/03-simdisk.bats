@@ -19,6 +19,7 @@ release() { dmsetup message d 0 release; }
 waiting() { [ "$(counter d 8)" = "$1" ]; }	# so many bios wait
 runs() { [[ $(ps -o stat= -p "$1") == [!Z]* ]]; }
 ended() { if runs "$1"; then return 1; fi; }
+suspending() { [[ $(cat "/proc/$1/wchan") == dm_wait* ]]; }
 get() { dd if="$disk" of=/dev/null bs=4k count=1 iflag=direct status=none; }
 
 # operation NAME: do one.
@@ -27,16 +28,22 @@ operation() {
 	read) get ;;
 	write) fill "$disk" 0 8 written ;;
 	flush) sync "$disk" ;;
-	discard) blkdiscard -o 8192 -l 4096 "$disk" ;;
+	# without -f it reads first
+	discard) blkdiscard -f -o 8192 -l 4096 "$disk" ;;
 	esac
 }
+
+# done_soon PID: it ends by itself, without an error.
+done_soon() { wait_for 20 ended "$1" && wait "$1"; }
+# works NAME: the operation ends, without an error.
+works() { spawn operation "$1" && done_soon $!; }
 
 @test "each operation can hang, the others do not, and a release ends it without an error" {
 	disk=$(mkdm d simdisk "$ram" 1 0)
 	for hung in read write flush discard; do
 		hang $hung
 		for op in read write flush discard; do
-			[ $op = $hung ] || operation $op
+			[ $op = $hung ] || works $op
 		done
 		waiting 0
 		spawn operation $hung
@@ -45,10 +52,9 @@ operation() {
 		dmsetup status d
 		runs $job
 		release
-		wait_for 20 ended $job
-		wait $job
+		done_soon $job
 		waiting 0
-		operation $hung
+		works $hung
 	done
 }
 
@@ -67,8 +73,7 @@ operation() {
 	for job in $first $second $third; do runs $job; done
 	release
 	for job in $first $second $third; do
-		wait_for 20 ended $job
-		wait $job
+		done_soon $job
 	done
 	holds "$disk" 0 8 second
 }
@@ -88,8 +93,7 @@ operation() {
 	job=$!
 	wait_for 20 waiting 1
 	release
-	wait_for 20 ended $job
-	wait $job
+	done_soon $job
 	holds "$disk" 0 8 kept
 	allow_console 'Buffer I/O error'
 }
@@ -103,15 +107,13 @@ operation() {
 		wait_for 20 waiting 1
 		spawn dmsetup suspend $how d
 		suspend=$!
-		wait_for 20 eval '[[ $(cat /proc/$suspend/wchan) == *dm_wait* || $(ps -o stat= -p $suspend) == S* ]]'
+		wait_for 20 suspending $suspend
 		dmsetup status --noflush d
 		runs $suspend
 		runs $job
 		release
-		wait_for 20 ended $suspend
-		wait $suspend
-		wait_for 20 ended $job
-		wait $job
+		done_soon $suspend
+		done_soon $job
 		[ "$(dmsetup info -c --noheadings -o suspended d)" = Suspended ]
 		dmsetup resume d
 		holds "$disk" 0 8 "kept$how"
@@ -123,7 +125,7 @@ operation() {
 	for words in "hang" "hang sleep" "hang write 1" "release write"; do
 		run ! dmsetup message d 0 $words
 	done
-	operation write
+	works write
 }
 
 @test "above a spindle it loses its cache as ever, and its writes take the platter's time" {
@@ -133,11 +135,12 @@ operation() {
 	fill "$disk" 8 8 kept
 	sync "$disk"
 	[ "$(counter s 7)" = 1 ]
-	fill "$disk" 80 8 lost
 	fill "$disk" 8 8 newer dsync
 	[ "$(counter s 7)" = 2 ]
 	[ "$(counter s 10)" -ge 1 ]
+	fill "$disk" 80 8 lost
 	fill "$disk" 8 8 lost
+	[ "$(counter s 7)" = 2 ]
 	dmsetup message d 0 powercut
 	dmsetup message d 0 restore
 	holds "$disk" 8 8 newer

@@ -24,6 +24,8 @@ hang() { dmsetup message "sim-$1" 0 hang "$2"; }
 release() { dmsetup message "sim-$1" 0 release; }
 
 waiting() { [ "$(counter "sim-$1" 8)" -gt 0 ]; }	# simdisk holds bios back
+asleep() { [[ $(ps -o stat= -p "$1") == [SD]* ]]; }
+tail_of() { vstat v 4 | cut -d: -f1; }			# last record durable at home
 at_most() { timeout -k 1 $((20 * VM_SCALE)) "$@"; }
 runs() { [[ $(ps -o stat= -p "$1") == [!Z]* ]]; }
 ended() { if runs "$1"; then return 1; fi; }
@@ -67,6 +69,9 @@ verify() {
 	at_most dmsetup status v
 	at_most jbdctl checkpoint v --status
 	at_most dmsetup table v
+	# a flush queues behind no write that waits for room
+	at_most sync "$vol"
+	[ "$(vstat v 10)" -gt 0 ]
 	runs $writer
 	release home
 	wait_for 60 ended $writer
@@ -74,6 +79,94 @@ verify() {
 	verify "$vol" 40
 	checkpoint v
 	verify "$home" 40
+}
+
+@test "only the fence hangs: fsync does not notice, and the log keeps what the home may not have" {
+	hang home flush
+	fill "$vol" 0 64 first
+	at_most sync "$vol"
+	tail=$(tail_of)
+	spawn jbdctl checkpoint v --quiet
+	checkpoint=$!
+	wait_for 20 waiting home
+	fill "$vol" 64 64 second
+	at_most sync "$vol"
+	holds "$vol" 0 64 first
+	[ "$(tail_of)" = "$tail" ]
+	[ "$(vstat v 2)" = checkpointing ]
+	runs $checkpoint
+	release home
+	wait_for 20 ended $checkpoint
+	wait $checkpoint
+	[ "$(tail_of)" -gt "$tail" ]
+	holds "$home" 0 64 first
+}
+
+@test "the home hangs and then loses power: the log has what the home lost" {
+	allow_console 'dm-checkpoint|checkpoint: |dm-journal|journal: |I/O error'
+	fill "$vol" 0 64 first
+	hang home flush
+	spawn jbdctl checkpoint v --quiet
+	checkpoint=$!
+	wait_for 20 waiting home
+	dmsetup message sim-home 0 powercut
+	wait_for 20 eval '[ "$(vstat v 2)" = stalled ]'
+	vstat v 32 | grep '^home-'
+	fill "$vol" 64 64 second
+	at_most sync "$vol"
+	holds "$vol" 0 64 first
+	release home
+	dmsetup message sim-home 0 restore
+	wait_for 40 ended $checkpoint
+	checkpoint v
+	holds "$home" 0 64 first
+	holds "$home" 64 64 second
+}
+
+@test "the home hangs with the log full, and the volume is suspended: all ends when the home is back" {
+	for how in --nolockfs --noflush; do
+		hang home write
+		write_on 40
+		wait_for 60 eval '[ "$(vstat v 10)" -gt 0 ]'
+		spawn dmsetup suspend $how v
+		suspend=$!
+		wait_for 20 asleep $suspend
+		at_most dmsetup status --noflush v
+		at_most dmsetup table v
+		runs $suspend
+		release home
+		wait_for 60 ended $suspend
+		wait $suspend
+		[ "$(dmsetup info -c --noheadings -o suspended v)" = Suspended ]
+		dmsetup resume v
+		wait_for 60 ended $writer
+		wait $writer
+		verify "$vol" 40
+	done
+	checkpoint v
+	verify "$home" 40
+}
+
+@test "a hung home's volume is suspended and given a new table: what was durable is there" {
+	fill "$vol" 0 64 first
+	at_most sync "$vol"
+	hang home write
+	spawn jbdctl checkpoint v --quiet
+	wait_for 20 waiting home
+	dmsetup table v | dmsetup reload v
+	spawn dmsetup resume v
+	resume=$!
+	wait_for 20 asleep $resume
+	at_most dmsetup status --noflush v
+	release home
+	wait_for 20 ended $resume
+	wait $resume
+	holds "$vol" 0 64 first
+	fill "$vol" 64 64 second
+	at_most sync "$vol"
+	checkpoint v
+	holds "$home" 0 64 first
+	holds "$home" 64 64 second
 }
 
 @test "the log hangs: writes are taken, their fsync waits, status answers, and it ends when the log is back" {
