@@ -4,10 +4,12 @@
  * through one epoch at a time.
  *
  * target.c is the device-mapper side: table, status, and which bio goes which
- * way. fence.c keeps the order. Nothing here outlives the table: a reload at
- * any time starts with an empty state.
+ * way. fence.c keeps the order of epochs; intent.c collects batches of several
+ * epochs, and intent_apply.c brings them home. Nothing in memory outlives the
+ * table: a reload at any time starts with an empty state.
  *
- * Step numbers: F1 admit, F2 hold, F3 fence, F4 flush, F5 done.
+ * Step numbers: F1 admit, F2 hold, F3 fence, F4 flush, F5 done; I1 collect, I2
+ * commit, I3 apply, I4 retire.
  */
 #ifndef DM_CHECKPOINT_H
 #define DM_CHECKPOINT_H
@@ -17,7 +19,11 @@
 #include <linux/device-mapper.h>
 #include <linux/rbtree.h>
 #include <linux/spinlock.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
+
+#include "intent_codec.h"
+#include "mark.h"
 
 #define DM_MSG_PREFIX "checkpoint"
 
@@ -26,6 +32,11 @@ struct checkpoint_io {
 	struct rb_node	node;		/* of a write in queued or at_home [lock] */
 	sector_t	sector, end;	/* kept here: bi_iter is consumed at the end */
 	bool		at_home;	/* a write that was sent and is not back [lock] */
+	enum checkpoint_role {
+		ROLE_EPOCH,		/* the fence's */
+		ROLE_MEMBER,		/* of a batch: on its way to the intent device */
+		ROLE_ENDS,		/* of a batch: nothing is left to be done */
+	} role;
 };
 
 /* Where the fence that is being served stands. */
@@ -45,10 +56,13 @@ struct checkpoint_stats {
 };
 
 struct checkpoint {
+	struct dm_target *ti;
 	struct dm_dev	*home;
 	const char	*name;		/* of the mapped device */
 	unsigned int	depth;		/* writes at the home at once */
 	bool		depth_given;	/* in the table */
+	bool		relaxed;	/* batches of several epochs without an intent device */
+	struct intent	*intent;	/* NULL: none */
 
 	struct workqueue_struct *wq;
 	struct work_struct work;	/* sends what waited, serves the fence */
@@ -71,6 +85,9 @@ struct checkpoint {
 	enum fence_step	step;		/* FENCE_NONE exactly when fence is NULL [lock] */
 	blk_status_t	error;		/* the running epoch's first [lock] */
 	bool		failed;		/* so did the last fence [lock] */
+	bool		dirty;		/* the home's cache may have something [lock] */
+	bool		torn;		/* the home is between two epochs [lock] */
+	bool		torn_told;	/* torn when the last event was raised; the worker's */
 	struct checkpoint_stats stats;	/* [lock] */
 };
 
@@ -97,5 +114,37 @@ void fence_done(struct checkpoint *c, struct bio *bio, blk_status_t status);
 
 /* The worker. */
 void fence_work(struct work_struct *work);
+
+/* intent.c */
+
+struct intent_stats {
+	u64	batches, failed;	/* applied; not applied */
+	u64	collected, applied;	/* sectors of payload */
+};
+
+/*
+ * Use the intent device at path for c. May sleep. 0, or -errno and in *error
+ * what is wrong.
+ */
+int intent_get(struct checkpoint *c, const char *path, char **error);
+void intent_put(struct checkpoint *c);
+/*
+ * Bring home what a crash left, and accept batches. The device is suspended; may
+ * sleep. 0 or -errno, which was reported.
+ */
+int intent_start(struct checkpoint *c);
+/* No bios are left. May sleep. */
+void intent_stop(struct checkpoint *c);
+/* I1: takes a member of a batch; does not sleep. DM_MAPIO_*. */
+int intent_take(struct checkpoint *c, struct bio *bio);
+/* May a write go home that is no member? If not, what is in the way is tried again. Does not sleep. */
+bool intent_lets_pass(struct checkpoint *c);
+/* A member comes back from the intent device. Any context. DM_ENDIO_*. */
+int intent_done(struct checkpoint *c, struct bio *bio, blk_status_t status);
+void intent_stats(struct checkpoint *c, struct intent_stats *stats);	/* lock held */
+void intent_clear_stats(struct checkpoint *c);				/* lock held */
+/* Is a batch neither only in the intent device nor all at home? Lock held. */
+bool intent_applies(const struct checkpoint *c);
+const char *intent_name(const struct checkpoint *c);
 
 #endif

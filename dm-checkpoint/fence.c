@@ -93,6 +93,11 @@ static bool __admit(struct checkpoint *c, struct bio *bio)
 	trace_checkpoint_admit(bio);
 	rb_add(&io->node, &c->queued, io_less);
 	c->nr_queued++;
+	c->dirty = true;
+	if (mark_is_member(bio->bi_opf)) {
+		bio->bi_opf &= ~MARK_ALL;
+		c->torn = true;
+	}
 	return true;
 }
 
@@ -126,6 +131,7 @@ bool fence_take(struct checkpoint *c, struct bio *bio)
 	io->sector = bio->bi_iter.bi_sector;
 	io->end = bio_end_sector(bio);
 	io->at_home = false;
+	io->role = ROLE_EPOCH;
 
 	spin_lock_irq(&c->lock);
 	__count(c, bio);
@@ -134,7 +140,8 @@ bool fence_take(struct checkpoint *c, struct bio *bio)
 		trace_checkpoint_hold(bio);
 		bio_list_add(&c->held, bio);
 		c->nr_held += !is_fence(bio);
-	} else if (!is_fence(bio) && c->nr_queued == 1 && c->nr_at_home < c->depth) {
+	} else if (!is_fence(bio) && c->nr_queued == 1 && c->nr_at_home < c->depth &&
+		   c->torn == c->torn_told) {
 		__send(c, io);
 		send = true;
 	} else {
@@ -253,7 +260,7 @@ static bool serve_fence(struct checkpoint *c)
 		spin_unlock_irq(&c->lock);
 		return false;
 	}
-	if (c->step == FENCE_WAITS && !c->error) {
+	if (c->step == FENCE_WAITS && !c->error && c->dirty) {
 		trace_checkpoint_flush(fence);
 		c->step = FENCE_FLUSHES;
 		spin_unlock_irq(&c->lock);
@@ -268,6 +275,11 @@ static bool serve_fence(struct checkpoint *c)
 	}
 	fence->bi_status = c->error;
 	c->failed = c->error;
+	if (!c->error) {
+		/* without an intent device others may write past us */
+		c->dirty = !c->intent;
+		c->torn = false;
+	}
 	c->error = BLK_STS_OK;
 	c->fence = NULL;
 	c->step = FENCE_NONE;
@@ -281,6 +293,22 @@ static bool serve_fence(struct checkpoint *c)
 	return true;
 }
 
+/* Whoever watches learns that the home is torn before it is, and that it is not after. */
+static void tell_torn(struct checkpoint *c)
+{
+	bool torn;
+
+	spin_lock_irq(&c->lock);
+	torn = c->torn;
+	spin_unlock_irq(&c->lock);
+	if (torn == c->torn_told)
+		return;
+	dm_table_event(c->ti->table);
+	spin_lock_irq(&c->lock);
+	c->torn_told = torn;
+	spin_unlock_irq(&c->lock);
+}
+
 void fence_work(struct work_struct *work)
 {
 	struct checkpoint *c = container_of(work, struct checkpoint, work);
@@ -290,6 +318,7 @@ void fence_work(struct work_struct *work)
 	do {
 		while (release_held(c))
 			cond_resched();
+		tell_torn(c);
 		blk_start_plug(&plug);
 		while ((bio = next_queued(c)))
 			dm_submit_bio_remap(bio, NULL);

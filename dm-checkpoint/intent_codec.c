@@ -43,18 +43,24 @@ static __u32 commit_crc(const struct igeo *g, const struct ifmt_commit *c)
 	return block_crc(nonce_seed(g), c, offsetof(struct ifmt_commit, crc));
 }
 
+static bool slot_ok(const struct igeo *g)
+{
+	return g->slot_len > (1 + (__u64)g->desc_blocks) * IBLOCK_SECTORS + g->last_max;
+}
+
 bool igeo_make(__u64 dev_len, struct igeo *g)
 {
 	__u64 blocks;
 
-	if (dev_len < IFMT_SLOT_START + 2048)
+	if (dev_len < IFMT_SLOT_START)
 		return false;
 	blocks = (dev_len - IFMT_SLOT_START) / 2 / IBLOCK_SECTORS;
 	g->slot_start = IFMT_SLOT_START;
 	g->slot_len = blocks * IBLOCK_SECTORS;
 	/* enough for blocks of 4096 bytes each */
-	g->desc_blocks = (__u32)min_t(__u64, blocks / IFMT_DESC_EXTENTS + 1, 1u << 16);
-	return true;
+	g->last_max = IFMT_LAST_MAX;
+	g->desc_blocks = (__u32)min_t(__u64, blocks / IFMT_DESC_EXTENTS + 1, IFMT_DESC_MAX);
+	return slot_ok(g);
 }
 
 static bool geo_ok(const struct igeo *g, __u64 dev_len)
@@ -64,8 +70,8 @@ static bool geo_ok(const struct igeo *g, __u64 dev_len)
 	return g->slot_start >= supers && g->slot_start < dev_len && g->slot_len &&
 	       g->slot_len <= (dev_len - g->slot_start) / 2 &&
 	       !((g->slot_start | g->slot_len) % IBLOCK_SECTORS) &&
-	       g->desc_blocks && g->desc_blocks <= 1u << 16 &&
-	       g->slot_len > (1 + (__u64)g->desc_blocks) * IBLOCK_SECTORS &&
+	       g->desc_blocks && g->desc_blocks <= IFMT_DESC_MAX &&
+	       g->last_max && g->last_max <= IFMT_LAST_MAX && slot_ok(g) &&
 	       g->home_len && g->home_len <= JFMT_HOME_MASK;
 }
 
@@ -88,6 +94,7 @@ enum isuper_verdict isuper_decode(const void *block, __u64 dev_len, struct isupe
 	out->geo.slot_start = le64_to_cpu(s->slot_start);
 	out->geo.slot_len = le64_to_cpu(s->slot_len);
 	out->geo.desc_blocks = le32_to_cpu(s->desc_blocks);
+	out->geo.last_max = le32_to_cpu(s->last_max);
 	out->generation = le64_to_cpu(s->generation);
 	out->retired = le64_to_cpu(s->retired);
 	out->created_ms = le64_to_cpu(s->created_ms);
@@ -116,6 +123,7 @@ void isuper_encode(const struct isuper *sb, void *block)
 	s->slot_start = cpu_to_le64(sb->geo.slot_start);
 	s->slot_len = cpu_to_le64(sb->geo.slot_len);
 	s->desc_blocks = cpu_to_le32(sb->geo.desc_blocks);
+	s->last_max = cpu_to_le32(sb->geo.last_max);
 	s->generation = cpu_to_le64(sb->generation);
 	s->retired = cpu_to_le64(sb->retired);
 	s->created_ms = cpu_to_le64(sb->created_ms);

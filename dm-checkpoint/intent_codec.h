@@ -15,6 +15,7 @@ struct igeo {
 	__u64	home_len;
 	__u64	slot_start, slot_len;
 	__u32	desc_blocks;
+	__u32	last_max;
 };
 
 struct isuper {

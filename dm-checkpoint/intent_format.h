@@ -33,6 +33,8 @@
 #define IFMT_SUPER_SLOTS	2u
 #define IFMT_SUPER_STRIDE	65536u		/* bytes between the slots */
 #define IFMT_SLOT_START		2048u		/* sectors; 1 MiB */
+#define IFMT_LAST_MAX		4096u		/* sectors; last_max as it is formatted */
+#define IFMT_DESC_MAX		(1u << 16)	/* descriptor blocks of a slot */
 #define IFMT_DESC_EXTENTS	(IFMT_BLOCK / (__u32)sizeof(struct jfmt_extent))
 
 #define IFMT_SUPER_MAGIC	"\x89JBDint\n"
@@ -56,7 +58,7 @@ struct ifmt_super {
 	__le64	slot_start;		/* device sector */
 	__le64	slot_len;		/* sectors of one batch slot; a multiple of 8 */
 	__le32	desc_blocks;		/* descriptor blocks of one batch slot */
-	__le32	flags;			/* none so far */
+	__le32	last_max;		/* sectors: the last member of a batch has room for so much */
 	__le64	retired;		/* no batch up to this one is applied again */
 	__le64	created_ms;		/* wall clock, ms since 1970 */
 	__u8	home_id[128];		/* the home's own identity as text, NUL-padded */

@@ -3,12 +3,13 @@
  * The checkpoint target for device mapper: table, status, message, and which
  * bio goes which way.
  *
- * Always true: reads go straight to the home and are held by nothing; every
- * other bio goes through the fence. The target keeps nothing on disk, so a
- * crash here leaves nothing to recover.
+ * Always true: reads go straight to the home and are held by nothing; members
+ * of a batch go through the intent device, or are refused if there is none and
+ * the order is strict; every other bio goes through the fence. Without intent
+ * device the target keeps nothing on disk, and a crash leaves nothing to recover.
  *
- * No suspend or resume hook is needed: whatever is held ends by itself, and
- * device mapper's own wait for bios in flight covers it.
+ * Whatever is held ends by itself, and device mapper's own wait for bios in
+ * flight covers it.
  */
 #include <linux/module.h>
 
@@ -16,11 +17,32 @@
 
 #define DEPTH_DEFAULT	32
 
+static int parse_pair(struct checkpoint *c, const char *key, struct dm_arg_set *args, char **error)
+{
+	static const struct dm_arg depth = { 1, 1024, "depth must be between 1 and 1024" };
+
+	if (!strcmp(key, "depth")) {
+		c->depth_given = true;
+		return dm_read_arg(&depth, args, &c->depth, error);
+	}
+	if (!strcmp(key, "order")) {
+		const char *order = dm_shift_arg(args);
+
+		c->relaxed = !strcmp(order, "relaxed");
+		if (c->relaxed || !strcmp(order, "strict"))
+			return 0;
+		*error = "order must be strict or relaxed";
+		return -EINVAL;
+	}
+	if (!strcmp(key, "intent") && !c->intent)
+		return intent_get(c, dm_shift_arg(args), error);
+	*error = "Unknown option";
+	return -EINVAL;
+}
+
 static int parse_options(struct checkpoint *c, struct dm_arg_set *args, char **error)
 {
-	static const struct dm_arg count = { 0, 2, "Invalid number of option words" };
-	static const struct dm_arg depth = { 1, 1024, "depth must be between 1 and 1024" };
-	const char *option;
+	static const struct dm_arg count = { 0, 6, "Invalid number of option words" };
 	unsigned int words;
 	int r;
 
@@ -30,19 +52,22 @@ static int parse_options(struct checkpoint *c, struct dm_arg_set *args, char **e
 	r = dm_read_arg_group(&count, args, &words, error);
 	if (r)
 		return r;
-	if (args->argc != words) {
-		*error = "Words beyond the option count";
+	if (args->argc != words || words % 2) {
+		*error = "The number of option words does not match the words that follow";
 		return -EINVAL;
 	}
-	if (!words)
-		return 0;
-	option = dm_shift_arg(args);
-	if (strcmp(option, "depth")) {
-		*error = "Unknown option";
+	while (args->argc) {
+		const char *key = dm_shift_arg(args);
+
+		r = parse_pair(c, key, args, error);
+		if (r)
+			return r;
+	}
+	if (c->intent && c->relaxed) {
+		*error = "order relaxed is for a home without intent device";
 		return -EINVAL;
 	}
-	c->depth_given = true;
-	return dm_read_arg(&depth, args, &c->depth, error);
+	return 0;
 }
 
 static int checkpoint_ctr(struct dm_target *ti, unsigned int argc, char **argv)
@@ -66,6 +91,8 @@ static int checkpoint_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	c->queued = RB_ROOT;
 	c->at_home = RB_ROOT;
 	c->name = dm_device_name(dm_table_get_md(ti->table));
+	c->ti = ti;
+	c->dirty = true;
 
 	r = dm_get_device(ti, dm_shift_arg(&args), dm_table_get_mode(ti->table), &c->home);
 	if (r) {
@@ -74,18 +101,18 @@ static int checkpoint_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	}
 	r = parse_options(c, &args, &ti->error);
 	if (r)
-		goto out_put_home;
+		goto out_put_intent;
 	if (ti->len > bdev_nr_sectors(c->home->bdev)) {
 		ti->error = "The home device is smaller than the target";
 		r = -EINVAL;
-		goto out_put_home;
+		goto out_put_intent;
 	}
 	/* One a target: a stack of them must not share a rescuer. */
 	c->wq = alloc_workqueue("dm_checkpoint", WQ_MEM_RECLAIM | WQ_UNBOUND, 1);
 	if (!c->wq) {
 		ti->error = "Cannot allocate the workqueue";
 		r = -ENOMEM;
-		goto out_put_home;
+		goto out_put_intent;
 	}
 
 	ti->private = c;
@@ -96,7 +123,8 @@ static int checkpoint_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	ti->num_write_zeroes_bios = 1;
 	return 0;
 
-out_put_home:
+out_put_intent:
+	intent_put(c);
 	dm_put_device(ti, c->home);
 out_free:
 	kfree(c);
@@ -108,8 +136,17 @@ static void checkpoint_dtr(struct dm_target *ti)
 	struct checkpoint *c = ti->private;
 
 	destroy_workqueue(c->wq);
+	intent_put(c);
 	dm_put_device(ti, c->home);
 	kfree(c);
+}
+
+static int refuse(struct bio *bio, blk_status_t status)
+{
+	checkpoint_io(bio)->role = ROLE_ENDS;
+	bio->bi_status = status;
+	bio_endio(bio);
+	return DM_MAPIO_SUBMITTED;
 }
 
 /* A singleton starts at sector 0, so a bio's sector is the home's. */
@@ -122,24 +159,56 @@ static int checkpoint_map(struct dm_target *ti, struct bio *bio)
 		atomic64_inc(&c->reads);
 		return DM_MAPIO_REMAPPED;
 	}
+	if (mark_is_member(bio->bi_opf) && !c->relaxed)
+		return c->intent ? intent_take(c, bio) : refuse(bio, BLK_STS_OFFLINE);
+	if (c->intent && !is_fence(bio) && !intent_lets_pass(c))
+		return refuse(bio, BLK_STS_IOERR);
 	/* Held time is the device's time, so accounts_remapped_io stays unset. */
 	return fence_take(c, bio) ? DM_MAPIO_REMAPPED : DM_MAPIO_SUBMITTED;
 }
 
 static int checkpoint_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
 {
-	if (op_is_write(bio_op(bio)))
-		fence_done(ti->private, bio, *error);
+	struct checkpoint *c = ti->private;
+
+	if (!op_is_write(bio_op(bio)))
+		return DM_ENDIO_DONE;
+	if (checkpoint_io(bio)->role != ROLE_EPOCH)
+		return intent_done(c, bio, *error);
+	fence_done(c, bio, *error);
 	return DM_ENDIO_DONE;
+}
+
+static int checkpoint_preresume(struct dm_target *ti)
+{
+	struct checkpoint *c = ti->private;
+
+	return c->intent ? intent_start(c) : 0;
+}
+
+static void checkpoint_postsuspend(struct dm_target *ti)
+{
+	struct checkpoint *c = ti->private;
+
+	if (c->intent)
+		intent_stop(c);
+}
+
+static const char *order_of(const struct checkpoint *c)
+{
+	if (c->intent)
+		return "intent";
+	return c->relaxed ? "relaxed" : "strict";
 }
 
 static void checkpoint_status(struct dm_target *ti, status_type_t type, unsigned int status_flags,
 			      char *result, unsigned int maxlen)
 {
 	struct checkpoint *c = ti->private;
+	struct intent_stats batches = {};
 	struct checkpoint_stats stats;
 	unsigned int at_home, queued, held, sz = 0;
-	const char *state;
+	const char *state, *home;
 
 	switch (type) {
 	case STATUSTYPE_INFO:
@@ -154,6 +223,12 @@ static void checkpoint_status(struct dm_target *ti, status_type_t type, unsigned
 			state = "fencing";
 		else
 			state = at_home || queued || held ? "writing" : "idle";
+		home = c->torn ? "torn" : "consistent";
+		if (c->intent) {
+			intent_stats(c, &batches);
+			if (intent_applies(c))
+				home = c->failed ? "torn" : "applying";
+		}
 		spin_unlock_irq(&c->lock);
 
 		DMEMIT("%s %llu %llu %llu %llu %llu %lld %u %u %u %llu ", state,
@@ -164,17 +239,25 @@ static void checkpoint_status(struct dm_target *ti, status_type_t type, unsigned
 			DMEMIT("%s:%d", stats.last_what, stats.last_error);
 		else
 			DMEMIT("-");
+		DMEMIT(" %s %s %llu %llu %llu %llu", order_of(c), home, batches.batches,
+		       batches.failed, batches.collected, batches.applied);
 		break;
 
 	case STATUSTYPE_TABLE:
 		DMEMIT("%s", c->home->name);
+		if (c->intent || c->relaxed || c->depth_given)
+			DMEMIT(" %u", 2 * (!!c->intent + c->relaxed + c->depth_given));
+		if (c->intent)
+			DMEMIT(" intent %s", intent_name(c));
+		if (c->relaxed)
+			DMEMIT(" order relaxed");
 		if (c->depth_given)
-			DMEMIT(" 2 depth %u", c->depth);
+			DMEMIT(" depth %u", c->depth);
 		break;
 
 	case STATUSTYPE_IMA:
 		DMEMIT_TARGET_NAME_VERSION(ti->type);
-		DMEMIT(",home=%s,depth=%u;", c->home->name, c->depth);
+		DMEMIT(",home=%s,order=%s,depth=%u;", c->home->name, order_of(c), c->depth);
 		break;
 	}
 }
@@ -190,6 +273,8 @@ static int checkpoint_message(struct dm_target *ti, unsigned int argc, char **ar
 	}
 	spin_lock_irq(&c->lock);
 	memset(&c->stats, 0, sizeof(c->stats));
+	if (c->intent)
+		intent_clear_stats(c);
 	spin_unlock_irq(&c->lock);
 	atomic64_set(&c->reads, 0);
 	return 0;
@@ -212,6 +297,8 @@ static struct target_type checkpoint_target = {
 	.dtr			= checkpoint_dtr,
 	.map			= checkpoint_map,
 	.end_io			= checkpoint_end_io,
+	.preresume		= checkpoint_preresume,
+	.postsuspend		= checkpoint_postsuspend,
 	.status			= checkpoint_status,
 	.message		= checkpoint_message,
 	.iterate_devices	= checkpoint_iterate_devices,

@@ -5,12 +5,15 @@
  * Always true: the batch's own index, built from the headers of its records and
  * not from the newest-wins index, holds each sector once, in the newest version
  * within the batch; its data lie in the image. Home bios go out in home order;
- * an error of any of them fails the batch.
+ * an error of any of them fails the batch. Those of a batch of several epochs are
+ * marked as its members (mark.h).
  *
- * A crash leaves any part of the batch at home.
+ * A crash leaves any part of the batch at home, or with an intent device below
+ * all of it or nothing.
  */
 #include "journal.h"
 #include "trace.h"
+#include "../dm-checkpoint/mark.h"
 
 /* Home bios in flight; the checkpoint target below has its own, lower limit. */
 #define BATCH_DEPTH	64
@@ -53,7 +56,7 @@ int batch_add(struct journal *j, const struct jrecord *rec)
 	}
 	if (r)
 		return r;
-	if (j->batch_weight && j->batch_weight + weight > JOURNAL_WEIGHT)
+	if (!j->batch_coalesced && j->batch_weight && j->batch_weight + weight > JOURNAL_WEIGHT)
 		return -ENOSPC;
 	j->batch_weight += weight;
 
@@ -75,6 +78,9 @@ void batch_clear(struct journal *j)
 {
 	jindex_clear(j->batch);
 	j->batch_weight = 0;
+	if (j->batch_last)
+		bio_put(j->batch_last);
+	j->batch_last = NULL;
 }
 
 static void home_end_io(struct bio *bio)
@@ -95,7 +101,9 @@ static struct bio *home_bio(struct journal *j, struct jsec home, blk_opf_t opf)
 	struct bio *bio;
 
 	wait_event(j->home_wait, atomic_read(&j->home_inflight) < BATCH_DEPTH);
-	if (READ_ONCE(j->nr_deferred))
+	if (j->batch_coalesced)
+		opf |= MARK_MEMBER;
+	else if (READ_ONCE(j->nr_deferred))
 		opf |= REQ_SYNC;
 	bio = bio_alloc_bioset(j->home, BATCH_VECS, opf, GFP_NOIO, &j->home_bios);
 	bio->bi_iter.bi_sector = home.v;
@@ -104,14 +112,25 @@ static struct bio *home_bio(struct journal *j, struct jsec home, blk_opf_t opf)
 	return bio;
 }
 
-static void home_submit(struct journal *j, struct bio *bio)
+static void home_send(struct journal *j, struct bio *bio)
 {
-	if (!bio)
-		return;
+	if (j->batch_coalesced && !j->batch_begun)
+		bio->bi_opf |= MARK_FIRST;
+	j->batch_begun = true;
 	this_cpu_inc(j->stats->home_writes);
 	this_cpu_add(j->stats->home_sectors, bio_sectors(bio));
 	atomic_inc(&j->home_inflight);
 	submit_bio_noacct(bio);
+}
+
+static void home_submit(struct journal *j, struct bio *bio)
+{
+	if (!bio)
+		return;
+	if (j->batch_coalesced)
+		swap(bio, j->batch_last);
+	if (bio)
+		home_send(j, bio);
 }
 
 /* Append [@m->home, ...) to @bio if it continues it, else send that and start another. */
@@ -173,6 +192,7 @@ int batch_write_home(struct journal *j)
 	struct jmap m;
 
 	j->home_error = 0;
+	j->batch_begun = false;
 	while (jindex_next(j->batch, at, &m)) {
 		trace_journal_home(j, &m);
 		if (m.kind == JFMT_DATA)
@@ -182,6 +202,20 @@ int batch_write_home(struct journal *j)
 		at = jsec(m.home.v + m.len);
 	}
 	home_submit(j, bio);
+	wait_event(j->home_wait, !atomic_read(&j->home_inflight));
+	return j->home_error;
+}
+
+/* K3: returns when the batch is in the intent device and applied, or at home. */
+int batch_send_last(struct journal *j)
+{
+	struct bio *bio = j->batch_last;
+
+	if (!bio)
+		return 0;
+	j->batch_last = NULL;
+	bio->bi_opf |= MARK_LAST;
+	home_send(j, bio);
 	wait_event(j->home_wait, !atomic_read(&j->home_inflight));
 	return j->home_error;
 }

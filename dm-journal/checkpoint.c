@@ -2,14 +2,16 @@
 /*
  * The checkpoint: records go home, oldest epoch first.
  *
- * Always true: a batch is a run of durable records of one epoch that starts at
- * the tail; its end is in a durable superblock (ckpt_to) before its first home
- * write, and the tail passes it only in a superblock that is written after the
- * fence behind all its home writes has succeeded. Log space is reused after
- * that, and after the reads that could still see it.
+ * Always true: a batch is a run of durable records that starts at the tail, of
+ * one epoch, or with batch_mib of any number; its end is in a durable superblock
+ * (ckpt_to) before anything of it changes the home, and the tail passes it only
+ * in a superblock that is written after the fence behind all its home writes
+ * has succeeded. A batch never ends before a ckpt_to that is not at home. Log
+ * space is reused after that, and after the reads that could still see it.
  *
  * A crash leaves at home every epoch before the batch's and any part of that;
- * recovery replays from the durable tail. A checkpoint needs no log space.
+ * with an intent device below the state before the batch or behind it. Recovery
+ * replays from the durable tail. A checkpoint needs no log space.
  */
 #include "journal.h"
 #include "trace.h"
@@ -88,7 +90,28 @@ static int ckpt_record_at(struct journal *j, struct jpos keep, struct jpos pos,
 	       rec->prev_seq == last->seq && rec->prev_crc == last->crc;
 }
 
-/* K1: fill the batch from the tail on. 1, 0 if nothing is durable there, or -errno. */
+/*
+ * Does a batch that began at @from end at @b, before @rec? A coalesced one that was
+ * interrupted is sent as such, even if batch_mib is no longer asked for.
+ */
+static bool ckpt_ends(struct journal *j, const struct jtail *from, const struct batch *b,
+		      const struct jrecord *rec)
+{
+	bool reached = b->last.seq >= j->super.ckpt_to_seq;
+
+	if (j->opts.batch_mib)
+		return reached && rec->pos.v + rec->len - from->pos.v > j->batch_limit;
+	if (rec->epoch == b->last.epoch)
+		return false;
+	if (!reached)
+		j->batch_coalesced = true;
+	return reached;
+}
+
+/*
+ * K1: fill the batch from the tail on. 1, 0 if nothing is durable there, or -errno;
+ * -EXDEV: it would end before what is perhaps at home already.
+ */
 static int ckpt_gather(struct journal *j, const struct jtail *from, struct batch *b)
 {
 	struct jpos keep = from->pos, end;
@@ -100,6 +123,7 @@ static int ckpt_gather(struct journal *j, const struct jtail *from, struct batch
 
 	b->end = from->pos;
 	b->last = *from;
+	j->batch_coalesced = j->opts.batch_mib;
 	while (b->end.v < end.v) {
 		bool first = b->end.v == from->pos.v;
 		struct jrecord rec;
@@ -118,7 +142,7 @@ static int ckpt_gather(struct journal *j, const struct jtail *from, struct batch
 		}
 		if (r < 0)
 			return r;
-		if (!first && rec.epoch != b->last.epoch)
+		if (!first && ckpt_ends(j, from, b, &rec))
 			break;
 		r = image_have(j, keep, rec.pos, rec.len, end);
 		if (!r)
@@ -134,7 +158,9 @@ static int ckpt_gather(struct journal *j, const struct jtail *from, struct batch
 		b->time_ms = rec.time_ms;
 	}
 	trace_journal_batch(j, b->last.seq, b->end, b->end.v - from->pos.v);
-	return b->end.v > from->pos.v;
+	if (b->end.v == from->pos.v)
+		return 0;
+	return j->batch_coalesced && b->last.seq < j->super.ckpt_to_seq ? -EXDEV : 1;
 }
 
 /* K2, K5: the superblock says where the tail is and which batch may be partly at home. */
@@ -250,7 +276,50 @@ static void ckpt_stall(struct journal *j, const char *what, u64 seq, int error)
 
 static const char *ckpt_why(int error)
 {
-	return error == -ENOMEM ? "no-memory" : "log-unreadable";
+	switch (error) {
+	case -ENOMEM:
+		return "no-memory";
+	case -EXDEV:
+		return "batch_mib-too-small";
+	default:
+		return "log-unreadable";
+	}
+}
+
+/*
+ * A coalesced batch for which there was no memory, or no room in the intent
+ * device. True: a smaller one was asked for.
+ */
+static bool ckpt_shrink(struct journal *j, const struct jtail *from, const struct batch *b, u64 span)
+{
+	if (!j->batch_coalesced || b->last.seq <= j->super.ckpt_to_seq ||
+	    b->end.v - from->pos.v <= j->geo.record_max)
+		return false;
+	batch_clear(j);
+	j->batch_limit = max_t(u64, span, j->geo.record_max);
+	journal_kick_checkpoint(j);
+	return true;
+}
+
+static void ckpt_gather_failed(struct journal *j, const struct jtail *from, const struct batch *b,
+			       int error)
+{
+	if (error != -ENOMEM || !ckpt_shrink(j, from, b, b->end.v - from->pos.v))
+		ckpt_stall(j, ckpt_why(error), b->last.seq + 1, error);
+}
+
+static void ckpt_write_failed(struct journal *j, const struct jtail *from, const struct batch *b,
+			      int error)
+{
+	if (error == -EAGAIN) {
+		batch_clear(j);
+		journal_kick_checkpoint(j);
+		return;
+	}
+	if (error == -ENOSPC && ckpt_shrink(j, from, b, (b->end.v - from->pos.v) / 2))
+		return;
+	ckpt_stall(j, error == -ENODEV ? "no-intent-device" :
+		   error == -ENOSPC ? "intent-too-small" : "home-write", b->last.seq, error);
 }
 
 void journal_ckpt_run(struct journal *j)
@@ -263,13 +332,19 @@ void journal_ckpt_run(struct journal *j)
 		return;
 	r = ckpt_gather(j, &tail, &b);				/* K1 */
 	if (r < 0)
-		return ckpt_stall(j, ckpt_why(r), b.last.seq + 1, r);
-	if (!r || ckpt_write_super(j, &tail, &b.last))		/* K2 */
+		return ckpt_gather_failed(j, &tail, &b, r);
+	if (!r || (!j->batch_coalesced && ckpt_write_super(j, &tail, &b.last)))	/* K2 */
 		return;
 	do {
 		r = batch_write_home(j);			/* K3 */
 		if (r)
-			return ckpt_stall(j, "home-write", b.last.seq, r);
+			return ckpt_write_failed(j, &tail, &b, r);
+		/* K2: what was collected has changed nothing yet, and may have been too much */
+		if (j->batch_coalesced && ckpt_write_super(j, &tail, &b.last))
+			return batch_clear(j);
+		r = batch_send_last(j);
+		if (r)
+			return ckpt_write_failed(j, &tail, &b, r);
 		r = batch_fence(j);				/* K4 */
 		if (r)
 			return ckpt_stall(j, "home-fence", b.last.seq, r);
@@ -280,13 +355,15 @@ void journal_ckpt_run(struct journal *j)
 			journal_unstall(j);
 
 		done = b;
+		tail = done.last;
+		j->batch_limit = min(2 * j->batch_limit, j->image.sectors);
 		r = 0;
 		if (ckpt_wanted(j)) {
-			r = ckpt_gather(j, &done.last, &b);
+			r = ckpt_gather(j, &tail, &b);
 			if (r < 0)
-				ckpt_stall(j, ckpt_why(r), b.last.seq + 1, r);
+				ckpt_gather_failed(j, &tail, &b, r);
 		}
-		if (ckpt_write_super(j, &done.last, r > 0 ? &b.last : &done.last))	/* K5 */
+		if (ckpt_write_super(j, &tail, r > 0 && !j->batch_coalesced ? &b.last : &tail)) /* K5 */
 			return;
 		journal_pins_drain(&j->pins);
 		ckpt_free(j, &done);				/* K7 */

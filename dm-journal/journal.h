@@ -84,6 +84,7 @@ struct journal_opts {
 	unsigned int	idle_ms;		/* 0: idleness starts no checkpoint */
 	unsigned int	inflight_kib;
 	unsigned int	index_mib;
+	unsigned int	batch_mib;		/* log that a batch covers at most; 0: one epoch a batch */
 	u32		set;			/* which were given, bits by position in the parser */
 };
 
@@ -217,6 +218,10 @@ struct journal {
 	struct bio_vec	*image_vecs;
 	struct jindex	*batch;		/* one shard: newest version of each sector in the batch */
 	u32		batch_weight;
+	u64		batch_limit;	/* with batch_mib: sectors of log that the next batch covers */
+	bool		batch_coalesced;	/* it may have several epochs: members are marked */
+	struct bio	*batch_last;	/* of those: held back, to be sent behind all others */
+	bool		batch_begun;	/* a bio of it was sent */
 	struct bio_set	home_bios;
 	atomic_t	home_inflight;
 	int		home_error;	/* first of the batch */
@@ -351,7 +356,8 @@ bool journal_is_home(const struct journal *j, u64 seq);	/* lock held */
 /* batch.c: the home side of a batch. Worker, or recovery; may sleep; 0 or -errno. */
 int batch_add(struct journal *j, const struct jrecord *rec);
 void batch_clear(struct journal *j);
-int batch_write_home(struct journal *j);
+int batch_write_home(struct journal *j);	/* of a coalesced batch all but the last bio */
+int batch_send_last(struct journal *j);		/* with it a coalesced batch ends */
 int batch_fence(struct journal *j);
 void batch_fingerprint(struct journal *j);
 void batch_forget(struct journal *j, struct jpos below);

@@ -69,8 +69,13 @@ static void journal_init(struct journal *j)
 	j->last_io = jiffies;
 }
 
-/* The index of a batch: more than JOURNAL_WEIGHT entries take. */
-#define BATCH_INDEX_BYTES	(4ull << 20)
+/*
+ * The index of a batch: more than JOURNAL_WEIGHT entries take, and for batch_mib more than
+ * single sectors do. What is more than JOURNAL_WEIGHT needs memory, or the batch is smaller.
+ */
+#define BATCH_INDEX_BYTES(mib)	((4ull << 20) + ((u64)(mib) << 16))
+/* A bio that is being built, one without payload, and one that is held back; and one in flight. */
+#define HOME_BIOS		4
 #define INDEX_SHARDS		128
 
 static struct journal *journal_alloc(struct journal_table *t, const struct jgeo *geo)
@@ -92,7 +97,7 @@ static struct journal *journal_alloc(struct journal_table *t, const struct jgeo 
 	}
 	j->stats = alloc_percpu(struct jstats);
 	j->index = jindex_create(INDEX_SHARDS, (u64)t->opts.index_mib << 20);
-	j->batch = jindex_create(1, BATCH_INDEX_BYTES);
+	j->batch = jindex_create(1, BATCH_INDEX_BYTES(t->opts.batch_mib));
 	j->super_page = alloc_page(GFP_KERNEL);
 	j->image_vecs = kcalloc(jwin_vecs(JOURNAL_CKPT_READ), sizeof(struct bio_vec), GFP_KERNEL);
 	j->commit_worker = kthread_create_worker(0, "jbd_commit");
@@ -103,12 +108,14 @@ static struct journal *journal_alloc(struct journal_table *t, const struct jgeo 
 	    IS_ERR(j->commit_worker) || !j->ckpt_wq || !j->admit_wq || !j->read_wq)
 		goto bad;
 	set_user_nice(j->commit_worker->task, MIN_NICE);
-	if (bioset_init(&j->home_bios, BIO_POOL_SIZE, 0, BIOSET_NEED_BVECS) ||
+	if (bioset_init(&j->home_bios, HOME_BIOS, 0, BIOSET_NEED_BVECS) ||
 	    mempool_init_page_pool(&j->bounce_pages, 4, JOURNAL_BOUNCE_ORDER) ||
 	    jwin_init(&j->staging, max_t(u64, (u64)t->opts.staging_mib << 11,
 					 4ull * geo->record_max)) ||
-	    jwin_init(&j->image, max_t(u64, 8192, 2ull * geo->record_max)))
+	    jwin_init(&j->image, max3(8192ull, 2ull * geo->record_max,
+				      (unsigned long long)t->opts.batch_mib << 11)))
 		goto bad;
+	j->batch_limit = j->image.sectors;
 	return j;
 bad:
 	journal_free(j);
@@ -160,7 +167,8 @@ int journal_get(struct dm_target *ti, struct journal_table *t)
 			if (j->log_dev == log && j->home_dev == home &&
 			    j->geo.home_len == ti->len &&
 			    j->made.staging_mib == t->opts.staging_mib &&
-			    j->made.index_mib == t->opts.index_mib)
+			    j->made.index_mib == t->opts.index_mib &&
+			    j->made.batch_mib == t->opts.batch_mib)
 				goto found;
 		} else if (j->log_dev == log) {
 			ti->error = "The log belongs to another active journal";
@@ -320,7 +328,7 @@ int journal_preresume(struct dm_target *ti)
 
 	mutex_lock(&journals_lock);
 	if (journal_has_rival(j)) {
-		DMERR("%s: the former table holds writes that the log lacks; load it again with the same staging_mib and index_mib",
+		DMERR("%s: the former table holds writes that the log lacks; load it again with the same staging_mib, index_mib and batch_mib",
 		      journal_name(j));
 		r = -EBUSY;
 	}

@@ -37,6 +37,7 @@ static const struct {
 	KEY(idle_ms, 0, 86400000),
 	KEY(inflight_kib, 64, 1048576),
 	KEY(index_mib, 4, 65536),
+	KEY(batch_mib, 0, 4096),
 #undef KEY
 };
 
@@ -186,7 +187,8 @@ static int journal_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	ti->flush_supported = true;
 	ti->num_discard_bios = 1;
 	ti->discards_supported = true;
-	ti->num_write_zeroes_bios = 1;
+	/* a record without payload must not be more in a batch than an intent device has room for */
+	ti->num_write_zeroes_bios = !t->opts.batch_mib || bdev_write_zeroes_sectors(t->home->bdev);
 	ti->limit_swap_bios = true;
 	return 0;
 }

@@ -47,6 +47,11 @@ machine_opts random_opts(Random &r)
 	o.idle_ms = r.of({0u, 5u, 1000u});
 	o.inflight_kib = r.of({1u, 2u, 8u, 64u});
 	o.depth = r.of({1u, 2u, 32u});
+	if (r.chance(40)) {
+		o.batch_mib = r.chance(90);
+		/* its last member may be the whole home; besides, there is room for that again, or for one record */
+		o.batch_payload = static_cast<uint32_t>(o.home_len) + r.of({(o.record_max + 7) & ~7u, static_cast<uint32_t>(o.home_len) + 8});
+	}
 	/* where numbers change their length, near the end of what the format has, and near the end of a lap */
 	o.first_seq = r.of<uint64_t>({0, 0, (1ull << 32) - 4, (1ull << 63) - (40ull << 32)});
 	o.first_pos = r.of<uint64_t>({0, 0, (1ull << 32) - 64, (1ull << 61), o.area_len - o.record_max}) / o.unit * o.unit;
@@ -65,7 +70,7 @@ Item random_item(Random &r, const machine_opts &o, bool errors)
 	if (i.sector + i.sectors > o.home_len)
 		i.sector = static_cast<uint16_t>(o.home_len - i.sectors);
 	if (errors && r.chance(4))
-		return {Do::fail, static_cast<uint16_t>(r.of({1u, 2u, 4u, 4u, 5u, 5u})),
+		return {Do::fail, o.batch_payload ? r.of<uint16_t>({1, 4, 5, 6, 7, 7, 8}) : r.of<uint16_t>({1, 2, 4, 4, 5, 5}),
 			static_cast<uint16_t>(r.below(4) | (r.chance(30) ? 0x100 : 0)), i.join};
 	if (dice < 45)
 		return i;
@@ -85,6 +90,8 @@ Item random_item(Random &r, const machine_opts &o, bool errors)
 		i.kind = Do::read;
 	else if (dice < 91)
 		i.kind = Do::checkpoint;
+	else if (dice < 93 && o.batch_payload)
+		i = {Do::reload_home, 0, 0, i.join};
 	else if (dice < 96)
 		i = {Do::sleep, r.of<uint16_t>({1, 10, 300, 1500}), 0, i.join};
 	else if (dice < 97)
@@ -221,6 +228,10 @@ Case exhaustive_case(uint64_t number, uint64_t schedule)
 	c.opts.idle_ms = 1000;
 	c.opts.inflight_kib = 8;
 	c.opts.depth = 4;
+	if (schedule % 2) {
+		c.opts.batch_mib = 1;
+		c.opts.batch_payload = 16;
+	}
 	g.seed = r.next();
 	g.pick = static_cast<uint32_t>(r.next());
 	g.mood = random_mood(r);
@@ -241,6 +252,7 @@ template <class F> static void each_option(machine_opts &o, F f)
 	f(o.home_len); f(o.area_len); f(o.unit); f(o.record_max); f(o.first_seq); f(o.first_pos); f(o.log_block);
 	f(o.log_align); f(o.discard_max); f(o.zeroes_max); f(o.flush_home); f(o.staging_mib); f(o.autocommit_ms);
 	f(o.high); f(o.low); f(o.max_lag_ms); f(o.idle_ms); f(o.inflight_kib); f(o.depth);
+	f(o.batch_mib); f(o.batch_payload);
 }
 
 std::string Case::text() const

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Two disks with volatile caches, and the record of all that was done to them.
+ * Disks with volatile caches, and the record of all that was done to them.
  *
  * Always true: what a write carries is taken when it is submitted, and its memory must not have changed when it ends;
  * writes in flight on one disk never overlap (the order of such writes would be nobody's); reads see completed writes.
@@ -11,6 +11,8 @@
 #include "world.h"
 
 namespace sim {
+
+const char *const DISK_NAMES[DISKS] = {"log", "home", "intent device"};
 
 constexpr uint64_t MAGIC = 0x6d69732d'64626a21ull;
 
@@ -80,8 +82,7 @@ struct Disks {
 	History *h;
 	Time *clock;
 	uint32_t block;
-	std::vector<uint8_t> log;
-	std::vector<Value> home;
+	Image now;			/* what reads see */
 	std::vector<Request> in_flight;
 	std::vector<Request> slow;	/* a read of the log that takes long */
 	bool slow_next = false;
@@ -102,10 +103,10 @@ void apply(const Write &w)
 	for (unsigned i = 0; i < w.sectors; i++) {
 		if (!(w.may >> i & 1))
 			continue;
-		if (w.disk == LOG_DISK)
-			std::memcpy(&d.log[(w.sector + i) * 512ul], &d.h->bytes[w.data + i * 512ul], 512);
+		if (w.disk == HOME_DISK)
+			d.now.home[w.sector + i] = d.h->values[w.data + i];
 		else
-			d.home[w.sector + i] = d.h->values[w.data + i];
+			std::memcpy(&d.now.bytes(w.disk)[(w.sector + i) * 512ul], &d.h->bytes[w.data + i * 512ul], 512);
 	}
 }
 
@@ -117,7 +118,7 @@ bool changed(const Request &r)
 		return false;
 	scratch.resize(w.sectors * 512ul);
 	r.req.copy(r.req.bio, scratch.data(), false);
-	if (w.disk == LOG_DISK)
+	if (w.disk != HOME_DISK)
 		return std::memcmp(scratch.data(), &d.h->bytes[w.data], scratch.size());
 	for (unsigned i = 0; i < w.sectors; i++)
 		if (value_of(&scratch[i * 512ul], w.sector + i) != d.h->values[w.data + i])
@@ -138,12 +139,12 @@ void record(unsigned disk, const simk_req &req, uint32_t &index)
 	for (const Request &other : d.in_flight)
 		if (other.disk == disk && other.kind == Request::write &&
 		    other.req.sector < req.sector + req.sectors && req.sector < other.req.sector + other.req.sectors)
-			simk_fail("two writes in flight overlap on the %s at sector %llu", disk == LOG_DISK ? "log" : "home",
+			simk_fail("two writes in flight overlap on the %s at sector %llu", DISK_NAMES[disk],
 				  static_cast<unsigned long long>(req.sector));
 	scratch.assign(req.sectors * 512ul, 0);
 	if (req.op == SIMK_WRITE)
 		req.copy(req.bio, scratch.data(), false);
-	if (disk == LOG_DISK) {
+	if (disk != HOME_DISK) {
 		w.data = static_cast<uint32_t>(d.h->bytes.size());
 		d.h->bytes.insert(d.h->bytes.end(), scratch.begin(), scratch.end());
 	} else {
@@ -180,8 +181,7 @@ void disks_start(History &h, const Image &image, const machine_opts &o, Time &cl
 	d.h = &h;
 	d.clock = &clock;
 	d.block = o.log_block / 512;
-	d.log = image.log;
-	d.home = image.home;
+	d.now = image;
 	d.in_flight.clear();
 	d.slow.clear();
 	d.slow_next = false;
@@ -262,11 +262,11 @@ extern "C" void simk_disk_complete(unsigned int i)
 		if (!r.fails) {
 			scratch.resize(r.req.sectors * 512ul);
 			for (unsigned s = 0; s < r.req.sectors; s++) {
-				if (r.disk == LOG_DISK)
-					std::memcpy(&scratch[s * 512ul], &d.log[(r.req.sector + s) * 512], 512);
-				else
-					fill_sector(&scratch[s * 512ul], d.home[r.req.sector + s],
+				if (r.disk == HOME_DISK)
+					fill_sector(&scratch[s * 512ul], d.now.home[r.req.sector + s],
 						    static_cast<uint32_t>(r.req.sector + s));
+				else
+					std::memcpy(&scratch[s * 512ul], &d.now.bytes(r.disk)[(r.req.sector + s) * 512], 512);
 			}
 			r.req.copy(r.req.bio, scratch.data(), true);
 		}
@@ -281,7 +281,7 @@ extern "C" void simk_disk_complete(unsigned int i)
 
 		if (changed(r))
 			simk_fail("memory of a write to the %s changed while it was in flight, sector %u",
-				  w.disk == LOG_DISK ? "log" : "home", w.sector);
+				  DISK_NAMES[w.disk], w.sector);
 		if (r.req.preflush)
 			for (auto f = d.h->flushes.rbegin(); f != d.h->flushes.rend(); ++f)
 				if (f->disk == r.disk && f->done == NEVER && f->sub < w.sub) {

@@ -16,6 +16,7 @@ constexpr uint64_t HANG_NS = 120000000000ull;
 
 struct Driver {
 	const Case *c;
+	machine_opts opts;	/* of the next table */
 	const Generation *g;
 	std::vector<Op> *ops;
 	History *h;
@@ -80,6 +81,9 @@ void submit_fiber(void *arg)
 /* Start an operation on a fiber of its own. */
 void start(Do kind, uint32_t sector, uint32_t sectors)
 {
+	/* then the block layer writes zeroes as data */
+	if (kind == Do::zeroes && dr.c->opts.batch_mib && !dr.c->opts.zeroes_max)
+		kind = Do::write;
 	Running *r = static_cast<Running *>(simk_alloc(sizeof(*r), 16, true));
 	uint32_t id = static_cast<uint32_t>(dr.ops->size());
 	Op op = {};
@@ -144,9 +148,14 @@ bool do_item(const Item &item)
 		simk_progress();
 		return resumed(machine_resume(nullptr));
 	case Do::reload:
+		/* with an intent device, from batches to single epochs and back */
+		if (dr.opts.batch_payload && dr.c->opts.batch_mib)
+			dr.opts.batch_mib ^= 1;
 		machine_suspend(false);
 		simk_progress();
-		return resumed(machine_resume(&dr.c->opts));
+		return resumed(machine_resume(&dr.opts));
+	case Do::reload_home:
+		return resumed(machine_reload_home(&dr.c->opts));
 	case Do::sleep:
 		simk_sleep(item.sector * 1000000ull);
 		machine_status(status, sizeof(status));
@@ -203,7 +212,7 @@ void drive(const Case &c, const Generation &g, const Image &image, std::vector<O
 	out.clear();
 	out.start = image;
 	out.first_op = static_cast<uint32_t>(ops.size());
-	dr = {&c, &g, &ops, &out, 0, false, {}};
+	dr = {&c, c.opts, &g, &ops, &out, 0, false, {}};
 	machine_reset(g.seed, &g.mood);
 	disks_start(out, image, c.opts, clock);
 	simk_spawn(program, nullptr);

@@ -26,15 +26,16 @@ Enumerate::Enumerate(const Case &c, Judge &judge, const History &h, Totals &tota
 	}
 	version[LOG_DISK].assign(log_sectors, 0);
 	version[HOME_DISK].assign(home_sectors, 0);
-	now[LOG_DISK] = version[LOG_DISK];
-	now[HOME_DISK] = version[HOME_DISK];
+	version[INTENT_DISK].assign(image.intent.size() / 512, 0);
+	for (unsigned disk = 0; disk < DISKS; disk++)
+		now[disk] = version[disk];
 	volume.resize(home_sectors);
 	dropped.resize(h.writes.size());
 }
 
 uint64_t Enumerate::salted(unsigned disk, uint32_t sector, uint32_t v) const
 {
-	return v ? mix((static_cast<uint64_t>(v) << 20 | sector << 1 | disk) ^ salt) : 0;
+	return v ? mix((static_cast<uint64_t>(v) << 20 | sector << 2 | disk) ^ salt) : 0;
 }
 
 /* Copy one sector of a write to the image. */
@@ -43,10 +44,10 @@ void Enumerate::put(uint32_t write, uint32_t sector)
 	const Write &w = h.writes[write];
 	uint32_t i = sector - w.sector;
 
-	if (w.disk == LOG_DISK)
-		std::memcpy(&image.log[sector * 512ul], &h.bytes[w.data + i * 512ul], 512);
-	else
+	if (w.disk == HOME_DISK)
 		image.home[sector] = h.values[w.data + i];
+	else
+		std::memcpy(&image.bytes(w.disk)[sector * 512ul], &h.bytes[w.data + i * 512ul], 512);
 }
 
 /* The write is certain from now on, and with it that nothing older is in its sectors. */
@@ -140,17 +141,17 @@ void Enumerate::take_touched()
 
 		if (old)
 			put(old - 1, s);
-		else if (disk == LOG_DISK)
-			std::memcpy(&image.log[s * 512ul], &h.start.log[s * 512ul], 512);
-		else
+		else if (disk == HOME_DISK)
 			image.home[s] = h.start.home[s];
+		else
+			std::memcpy(&image.bytes(disk)[s * 512ul], &h.start.bytes(disk)[s * 512ul], 512);
 	}
 }
 
 Violation Enumerate::judge_touched(Time t, Found &found)
 {
 	put_touched();
-	Violation v = judge.state(image.log.data(), image.home.data(), volume.data(), found);
+	Violation v = judge.state(image, volume.data(), found);
 	if (!v.any()) {
 		nr_seen++;
 		totals.distinct++;
@@ -194,10 +195,12 @@ Violation Enumerate::try_masks(Time t)
  * Which choices
  *--------------------------------------------------------------*/
 
-void Enumerate::fill(uint64_t log, uint64_t at_home)
+void Enumerate::fill(uint64_t log, uint64_t at_home, uint64_t intent)
 {
+	const uint64_t all[DISKS] = {log, at_home, intent};
+
 	for (size_t n = 0; n < pending.size(); n++)
-		mask[n] = h.writes[pending[n]].disk == LOG_DISK ? log : at_home;
+		mask[n] = all[h.writes[pending[n]].disk];
 }
 
 #define TRY()	do { Violation v_ = try_masks(t); if (v_.any()) return v_; } while (0)
@@ -207,13 +210,11 @@ Violation Enumerate::families(Time t)
 	const size_t k = pending.size();
 	std::vector<size_t> order(k);
 
-	fill(~0ull, ~0ull);
-	TRY();
-	fill(~0ull, 0);
-	TRY();
-	fill(0, ~0ull);
-	TRY();
-	fill(0, 0);
+	for (unsigned disks = 1; disks < 1u << (c.opts.batch_payload ? DISKS : 2); disks++) {
+		fill(disks & 1 ? ~0ull : 0, disks & 2 ? ~0ull : 0, disks & 4 ? ~0ull : 0);
+		TRY();
+	}
+	fill(0, 0, 0);
 	for (size_t n = 0; n < k; n++) {
 		TRY();
 		mask[n] = ~0ull;
@@ -223,7 +224,7 @@ Violation Enumerate::families(Time t)
 	std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
 		return h.writes[pending[a]].done < h.writes[pending[b]].done;
 	});
-	fill(0, 0);
+	fill(0, 0, 0);
 	for (size_t n : order) {
 		TRY();
 		mask[n] = ~0ull;
@@ -237,10 +238,10 @@ Violation Enumerate::families(Time t)
 		return {};
 	}
 	for (size_t n = 0; n < k; n++) {
-		fill(0, 0);
+		fill(0, 0, 0);
 		mask[n] = ~0ull;
 		TRY();
-		fill(~0ull, ~0ull);
+		fill(~0ull, ~0ull, ~0ull);
 		mask[n] = 0;
 		TRY();
 	}
@@ -256,7 +257,7 @@ Violation Enumerate::families(Time t)
 uint64_t Enumerate::granules(uint32_t write, uint64_t bits) const
 {
 	const Write &w = h.writes[write];
-	uint32_t g = w.disk == LOG_DISK ? c.tear : 1;
+	uint32_t g = w.disk == HOME_DISK ? 1 : c.tear;
 	uint64_t out = 0;
 
 	for (unsigned i = 0; i < w.sectors; i++)
@@ -269,7 +270,7 @@ Violation Enumerate::torn(Time t)
 {
 	for (size_t n = 0; n < pending.size(); n++) {
 		const Write &w = h.writes[pending[n]];
-		uint32_t g = w.disk == LOG_DISK ? c.tear : 1;
+		uint32_t g = w.disk == HOME_DISK ? 1 : c.tear;
 		uint32_t pieces = (w.sector + w.sectors - 1u) / g - w.sector / g + 1;
 
 		if (pieces < 2)
@@ -280,7 +281,7 @@ Violation Enumerate::torn(Time t)
 				uint64_t head = (1ull << at) - 1, one = 1ull << random.below(pieces);
 				const uint64_t shapes[] = {head, ~head, one, ~one, random.next()};
 
-				fill(0, 0);
+				fill(0, 0, 0);
 				for (size_t m = 0; others && m < pending.size(); m++)
 					mask[m] = others == 1 || random.next() & 1 ? ~0ull : 0;
 				for (uint64_t shape : shapes) {
@@ -309,7 +310,7 @@ Violation Enumerate::rotten(Time t, uint32_t sector, uint32_t sectors, const Fou
 
 	totals.states++;
 	std::memset(&image.log[sector * 512ul], 0, saved.size());
-	Violation v = judge.state(image.log.data(), image.home.data(), volume.data(), found);
+	Violation v = judge.state(image, volume.data(), found);
 	std::memcpy(&image.log[sector * 512ul], saved.data(), saved.size());
 	if (v.rule == "P1 refused")
 		return {};
@@ -340,7 +341,7 @@ Violation Enumerate::rot(Time t)
 		mask[n] = h.writes[pending[n]].done < t ? ~0ull : 0;
 	choose_touched(key);
 	put_touched();
-	v = judge.state(image.log.data(), image.home.data(), volume.data(), before);
+	v = judge.state(image, volume.data(), before);
 	if (!v.any() && !there.empty()) {
 		const Link &link = links[there[random.below(static_cast<uint32_t>(there.size()))]];
 		const Write &w = h.writes[link.write];
@@ -361,7 +362,7 @@ Violation Enumerate::rot(Time t)
 			mask[n] = granules(pending[n], random.next());
 	choose_touched(key);
 	put_touched();
-	v = judge.state(image.log.data(), image.home.data(), volume.data(), before);
+	v = judge.state(image, volume.data(), before);
 	if (!v.any())
 		v = rotten(t, random.next() & 1 ? SIM_SLOT1 : 0, SIM_SLOT_SECTORS, before, true);
 	take_touched();
@@ -398,7 +399,7 @@ Violation Enumerate::scrambled(Time t)
 	uint8_t *sector = &image.log[(w.sector + at) * 512ul];
 	std::vector<uint8_t> saved(sector, sector + c.tear * 512ul);
 	std::memset(sector, random.next() & 1 ? 0xff : 0x5a, saved.size());
-	v = judge.state(image.log.data(), image.home.data(), volume.data(), found);
+	v = judge.state(image, volume.data(), found);
 	if (!v.any())
 		v = judge.at(found, t);
 	std::memcpy(sector, saved.data(), saved.size());

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * All that a power cut may leave of both disks, at each moment of a generation.
+ * All that a power cut may leave of the disks, at each moment of a generation.
  *
  * Always true: what was flushed, or written with FUA, is there; of the rest any sectors may be, in the order of the
  * writes for each sector. Equal states are recovered once.
@@ -74,7 +74,7 @@ private:
 	Entry *lookup(uint64_t key);
 	void choose(const Found &found, Time t);
 	uint64_t all_of(uint32_t write) const { return h.writes[write].may; }
-	void fill(uint64_t log, uint64_t at_home);
+	void fill(uint64_t log, uint64_t at_home, uint64_t intent);
 	Violation families(Time t);
 	Violation torn(Time t);
 	uint64_t granules(uint32_t write, uint64_t bits) const;

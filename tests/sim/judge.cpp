@@ -16,6 +16,10 @@ Judge::Judge(const Case &c)
 	  base(home, 0), base_seq(c.opts.first_seq), used_seq(c.opts.first_seq)
 {
 	ops.push_back({Do::write, 0, static_cast<uint16_t>(home), false, 0, 0, 0});
+	exact = c.opts.batch_payload && c.opts.batch_mib;
+	for (const Generation &g : c.gens)
+		for (const Item &i : g.items)
+			exact &= i.kind != Do::reload;
 }
 
 std::string Judge::name(Value v) const
@@ -303,8 +307,24 @@ Violation Judge::history(const History &h)
  * States
  *--------------------------------------------------------------*/
 
-Violation Judge::state(const uint8_t *log, const Value *at_home, Value *volume, Found &found)
+/* Is this the volume after some record, from the first one on? */
+bool Judge::is_some_record(const Value *at_home) const
 {
+	auto same = [&](const std::vector<Value> &volume) {
+		for (uint32_t s = 0; s < home; s++)
+			if (volume[s] != at_home[s] && volume[s] != ANY)
+				return false;
+		return true;
+	};
+
+	return std::any_of(chain.rbegin(), chain.rend(), [&](const Link &l) { return same(l.volume); }) ||
+	       std::any_of(past.rbegin(), past.rend(), same);
+}
+
+Violation Judge::state(const Image &image, Value *volume, Found &found)
+{
+	const uint8_t *log = image.log.data();
+	const Value *at_home = volume;
 	machine_found m = {};
 	machine_reader rd = {
 		.log = log, .log_sectors = SIM_AREA_START + c.opts.area_len,
@@ -312,7 +332,16 @@ Violation Judge::state(const uint8_t *log, const Value *at_home, Value *volume, 
 		.zero = ZERO,
 	};
 
-	/* P4: the home alone */
+	/* P4: the home alone, when its intent device has been applied */
+	std::copy(image.home.begin(), image.home.end(), volume);
+	if (c.opts.batch_payload) {
+		const char *why = machine_apply(image.intent.data(), image.intent.size() / 512, volume, value_of, ZERO,
+						c.opts.discard_max);
+		if (why)
+			return {"P4 intent", why};
+		if (exact && !is_some_record(volume))
+			return {"P4 home", "home alone: this is not the volume after any record"};
+	}
 	Time lo = 0, top = NEVER;
 	uint32_t lo_s = 0, top_s = 0;
 	found.home_hi = NEVER;
@@ -334,7 +363,6 @@ Violation Judge::state(const uint8_t *log, const Value *at_home, Value *volume, 
 		return {"P4 home", "home alone: sector " + std::to_string(lo_s) + " has " + name(at_home[lo_s]) + " and sector " +
 			std::to_string(top_s) + " still has " + name(at_home[top_s])};
 
-	std::memcpy(volume, at_home, home * sizeof(*volume));
 	machine_recover(&rd, &m);
 	tail = m.tail_seq;
 	if (!m.ok)
@@ -377,6 +405,8 @@ void Judge::advance(const Found &f, const Value *volume, Time t)
 	}
 	fill_tables();
 	base_seq = chain[f.link].seq;
+	for (uint32_t i = 0; i <= f.link; i++)
+		past.push_back(chain[i].volume);
 	for (const Link &l : chain)
 		if (l.sub < t)
 			used_seq = std::max(used_seq, l.seq);

@@ -42,7 +42,7 @@ public:
 	/* Fill the tables from a generation; what is wrong with the history itself, if anything. */
 	Violation history(const History &h);
 	/* One disk state; @volume is work space. */
-	Violation state(const uint8_t *log, const Value *home, Value *volume, Found &found);
+	Violation state(const Image &image, Value *volume, Found &found);
 	Violation at(const Found &f, Time t) const;
 	/* The power is cut at @t with this result: the next generation starts from it. */
 	void advance(const Found &f, const Value *volume, Time t);
@@ -54,6 +54,7 @@ public:
 private:
 	const Case &c;
 	uint32_t home;
+	bool exact;			/* the home alone is the volume after some record */
 	std::vector<Time> hi, hi_before;	/* by value and sector */
 	std::vector<Time> zero_lo, zero_hi, zero_lo_before, zero_hi_before;
 	std::vector<Value> base;
@@ -61,8 +62,10 @@ private:
 	uint64_t used_seq;		/* the greatest sequence that was ever written before this generation */
 	uint32_t first_op = 1;
 	std::vector<Link> chain;
+	std::vector<std::vector<Value>> past;	/* volumes after records before this generation */
 	Time first_ack = NEVER;		/* of a flush or FUA in this generation */
 
+	bool is_some_record(const Value *at_home) const;
 	bool keeps(const Op &op) const { return op.kind == Do::discard && !c.opts.discard_max; }
 	Time &hi_of(Value v, uint32_t s) { return hi[v * home + s]; }
 	Time covered(uint32_t s, Time done) const;

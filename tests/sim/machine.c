@@ -7,6 +7,7 @@
  */
 #include <linux/device-mapper.h>
 
+#include "dm-checkpoint/intent_codec.h"
 #include "dm-journal/journal.h"
 #include "machine.h"
 
@@ -24,7 +25,7 @@ static char *pristine;
 static struct {
 	struct block_device disk[DISKS];
 	struct mapped_device *vol, *home;
-	struct dm_target *active;
+	struct dm_target *active, *active_home;
 } mc;
 
 void machine_once(void)
@@ -68,12 +69,27 @@ void machine_format(const struct machine_opts *o, void *slot0, void *slot1)
 	jsuper_encode(&sb, slot1);
 }
 
+void machine_format_intent(const struct machine_opts *o, void *slot0, void *slot1)
+{
+	struct isuper sb = {
+		.geo = {
+			.nonce = NONCE(o) + 1, .home_len = o->home_len, .slot_start = SIM_AREA_START,
+			.slot_len = SIM_SLOT_LEN(o), .desc_blocks = 1, .last_max = o->home_len,
+		},
+	};
+
+	isuper_encode(&sb, slot0);
+	sb.generation = 1;
+	isuper_encode(&sb, slot1);
+}
+
 static void opts_of(const struct machine_opts *o, struct journal_opts *out)
 {
 	*out = (struct journal_opts) {
 		.flush_home = o->flush_home, .staging_mib = o->staging_mib, .autocommit_ms = o->autocommit_ms,
 		.high = o->high, .low = o->low, .max_lag_ms = o->max_lag_ms, .idle_ms = o->idle_ms,
 		.inflight_kib = o->inflight_kib, .index_mib = 4,
+		.batch_mib = o->batch_mib,
 	};
 }
 
@@ -96,11 +112,21 @@ static int load_table(const struct machine_opts *o, struct dm_target **out)
 	return r;
 }
 
-int machine_start(const struct machine_opts *o)
+static int load_home(const struct machine_opts *o, struct dm_target **out)
 {
 	char depth[16];
-	char *argv[] = { "home", "2", "depth", depth };
+	char *argv[] = { "home", o->batch_payload ? "4" : "2", "depth", depth, "intent", "intent" };
 	struct dm_target *ti = kzalloc(sizeof(*ti), GFP_KERNEL);
+
+	snprintf(depth, sizeof(depth), "%u", o->depth);
+	ti->type = simk_target("checkpoint");
+	simk_md_table(mc.home, ti);
+	*out = ti;
+	return ti->type->ctr(ti, o->batch_payload ? 6 : 4, argv);
+}
+
+int machine_start(const struct machine_opts *o)
+{
 	int r;
 
 	mc.disk[LOG_DISK] = (struct block_device) {
@@ -111,20 +137,22 @@ int machine_start(const struct machine_opts *o)
 		.disk = HOME_DISK, .bd_dev = 2, .sectors = o->home_len, .block = 512, .dma_alignment = 3,
 		.discard_max = o->discard_max, .zeroes_max = o->zeroes_max, .write_cache = true,
 	};
+	mc.disk[INTENT_DISK] = (struct block_device) {
+		.disk = INTENT_DISK, .bd_dev = 3, .sectors = SIM_INTENT_LEN(o), .block = 512, .dma_alignment = 3,
+		.write_cache = true,
+	};
 	mc.vol = simk_md_create("vol", o->home_len);
 	mc.home = simk_md_create("vol-home", o->home_len);
 	mc.home->bdev.discard_max = o->discard_max;
 	mc.home->bdev.zeroes_max = o->zeroes_max;
 	simk_register_bdev("log", &mc.disk[LOG_DISK]);
 	simk_register_bdev("home", &mc.disk[HOME_DISK]);
+	simk_register_bdev("intent", &mc.disk[INTENT_DISK]);
 	simk_register_bdev("vol-home", &mc.home->bdev);
 
-	snprintf(depth, sizeof(depth), "%u", o->depth);
-	ti->type = simk_target("checkpoint");
-	simk_md_table(mc.home, ti);
-	r = ti->type->ctr(ti, 4, argv);
+	r = load_home(o, &mc.active_home);
 	if (!r)
-		r = simk_md_resume(mc.home, ti);
+		r = simk_md_resume(mc.home, mc.active_home);
 	if (!r)
 		r = load_table(o, &mc.active);
 	return r ? r : simk_md_resume(mc.vol, mc.active);
@@ -146,6 +174,20 @@ int machine_resume(const struct machine_opts *o)
 	if (!r)
 		r = simk_md_resume(mc.vol, mc.active);
 	if (!r && o)
+		old->type->dtr(old);
+	return r;
+}
+
+int machine_reload_home(const struct machine_opts *o)
+{
+	struct dm_target *old = mc.active_home;
+	int r;
+
+	simk_md_suspend(mc.home, false);
+	r = load_home(o, &mc.active_home);
+	if (!r)
+		r = simk_md_resume(mc.home, mc.active_home);
+	if (!r)
 		old->type->dtr(old);
 	return r;
 }
@@ -244,6 +286,51 @@ static int image_extent(void *ctx, const struct jrecord *rec, const struct jexte
 		rd->volume[x->home.v + i] = x->kind != JFMT_DATA ? rd->zero :
 			rd->value(rd->log + jring_dev(&image_geo, jpos_add(x->pos, i)) * 512, x->home.v + i);
 	return 0;
+}
+
+const char *machine_apply(const uint8_t *intent, uint64_t sectors, uint32_t *home,
+			  uint32_t (*value)(const uint8_t *sector, uint64_t home), uint32_t zero, bool discards)
+{
+	const struct jfmt_extent *x;
+	struct icommit commit, newest = { 0 };
+	const uint8_t *payload;
+	enum isuper_verdict v[2];
+	struct isuper sb[2];
+	struct iextent e;
+	struct igeo *g;
+	int best;
+	u32 i, s;
+
+	v[0] = isuper_decode(intent, sectors, &sb[0]);
+	v[1] = isuper_decode(intent + SIM_SLOT1 * 512, sectors, &sb[1]);
+	best = isuper_choose(v, sb);
+	if (best < 0)
+		return "no superblock slot of the intent device counts";
+	g = &sb[best].geo;
+	for (s = 0; s < 2; s++)
+		if (icommit_decode(g, s, intent + igeo_slot(g, s) * 512, &commit) && commit.batch > newest.batch)
+			newest = commit;
+	if (newest.batch <= sb[best].retired)
+		return NULL;
+	x = (const void *)(intent + igeo_desc(g, newest.batch) * 512);
+	if (ibatch_crc(ibatch_seed(g, newest.batch), x, newest.nr_extents * sizeof(*x)) != newest.desc_crc)
+		return "the descriptors of a committed batch are not what was committed";
+	payload = intent + igeo_payload(g, newest.batch) * 512;
+	for (i = 0; i < newest.nr_extents; i++, x++) {
+		if (!iextent_decode(g, x, &e))
+			return "a committed batch has an extent that cannot be";
+		if (e.kind == JFMT_DATA &&
+		    ibatch_crc(ibatch_seed(g, newest.batch), payload, e.len * 512) != e.crc)
+			return "the payload of a committed batch is not what was committed";
+		for (s = 0; s < e.len; s++)
+			if (e.kind == JFMT_DATA)
+				home[e.home + s] = value(payload + s * 512, e.home + s);
+			else if (e.kind == JFMT_ZEROES || discards)
+				home[e.home + s] = zero;
+		if (e.kind == JFMT_DATA)
+			payload += e.len * 512;
+	}
+	return NULL;
 }
 
 void machine_recover(const struct machine_reader *rd, struct machine_found *found)

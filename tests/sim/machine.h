@@ -13,7 +13,7 @@
 extern "C" {
 #endif
 
-enum { LOG_DISK, HOME_DISK, DISKS };
+enum { LOG_DISK, HOME_DISK, INTENT_DISK, DISKS };
 
 struct machine_opts {
 	uint64_t home_len, area_len;
@@ -23,11 +23,17 @@ struct machine_opts {
 	uint32_t log_block, log_align;		/* bytes; alignment as a mask */
 	uint32_t discard_max, zeroes_max;	/* of the home */
 	uint32_t flush_home, staging_mib, autocommit_ms, high, low, max_lag_ms, idle_ms, inflight_kib, depth;
+	uint32_t batch_mib;
+	uint32_t batch_payload;			/* sectors of a batch in the intent device; 0: there is none */
 };
 
 #define SIM_AREA_START	136u
 #define SIM_SLOT_SECTORS 8u
 #define SIM_SLOT1	128u
+
+/* Sectors of the intent device; its batch slots have one block of descriptors. */
+#define SIM_SLOT_LEN(o)		(16u + (o)->batch_payload)
+#define SIM_INTENT_LEN(o)	((o)->batch_payload ? SIM_AREA_START + 2 * SIM_SLOT_LEN(o) : 0u)
 
 enum machine_kind { OP_WRITE, OP_FUA, OP_FLUSH, OP_FLUSH_WRITE, OP_FLUSH_FUA, OP_DISCARD, OP_ZEROES, OP_READ };
 
@@ -44,11 +50,13 @@ void machine_once(void);		/* before the first machine */
 void machine_log(bool on);
 void machine_reset(uint64_t seed, const struct simk_mood *mood);
 void machine_format(const struct machine_opts *o, void *slot0, void *slot1);
+void machine_format_intent(const struct machine_opts *o, void *slot0, void *slot1);
 
 /* in fibers */
 int machine_start(const struct machine_opts *o);	/* load both tables, resume */
 int machine_suspend(bool noflush);
 int machine_resume(const struct machine_opts *o);	/* @o: with a new table; NULL: with the old one */
+int machine_reload_home(const struct machine_opts *o);	/* a new table of the checkpoint target, whatever is under way */
 int machine_checkpoint(uint64_t *seq);
 bool machine_is_home(uint64_t seq);
 int machine_status(char *out, unsigned int bytes);
@@ -69,6 +77,10 @@ struct machine_reader {
 	uint32_t (*value)(const uint8_t *sector, uint64_t home);
 	uint32_t zero;
 };
+
+/* Bring home what is committed in an intent device, as its recovery does. NULL, or what is wrong. */
+const char *machine_apply(const uint8_t *intent, uint64_t sectors, uint32_t *home,
+			  uint32_t (*value)(const uint8_t *sector, uint64_t home), uint32_t zero, bool discards);
 
 void machine_recover(const struct machine_reader *rd, struct machine_found *found);
 

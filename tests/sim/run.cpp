@@ -19,6 +19,9 @@ Image fresh_image(const machine_opts &o)
 	image.log.assign((SIM_AREA_START + o.area_len) * 512, 0);
 	machine_format(&o, image.log.data(), &image.log[SIM_SLOT1 * 512ul]);
 	image.home.assign(o.home_len, 0);
+	image.intent.assign(SIM_INTENT_LEN(&o) * 512, 0);
+	if (o.batch_payload)
+		machine_format_intent(&o, image.intent.data(), &image.intent[SIM_SLOT1 * 512ul]);
 	return image;
 }
 
@@ -38,11 +41,11 @@ void tell_history(const Judge &judge, const History &h, const std::string &story
 		else if (w)
 			std::printf("         %-6s write %u to the %s [%u, +%u)%s%s\n",
 				    e.what == Event::write_sub ? "submit" : "done", e.index,
-				    w->disk == LOG_DISK ? "log" : "home", w->sector, w->sectors, w->fua ? " FUA" : "",
+				    DISK_NAMES[w->disk], w->sector, w->sectors, w->fua ? " FUA" : "",
 				    e.what == Event::write_done && w->failed ? " failed" : "");
 		else
 			std::printf("         %-6s flush of the %s%s\n", e.what == Event::flush_sub ? "submit" : "done",
-				    h.flushes[e.index].disk == LOG_DISK ? "log" : "home",
+				    DISK_NAMES[h.flushes[e.index].disk],
 				    e.what == Event::flush_done && h.flushes[e.index].failed ? " failed" : "");
 	}
 	std::printf("%s\n", story.c_str());

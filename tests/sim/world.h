@@ -26,7 +26,7 @@ constexpr Value ZERO = 0xffffffff;	/* zeroes */
 constexpr Value GARBAGE = 0xfffffffe;	/* no sector that anybody wrote */
 constexpr Value ANY = 0xfffffffd;	/* discarded, and the home keeps what it had */
 constexpr uint32_t MAX_HOME = 64;	/* sectors; also of a record */
-constexpr unsigned SLOW_READ = 6;	/* instead of a failure: the next read of the log takes long */
+constexpr unsigned SLOW_READ = 9;	/* instead of a failure: the next read of the log takes long */
 
 /*----------------------------------------------------------------
  * A case: what is done
@@ -34,7 +34,7 @@ constexpr unsigned SLOW_READ = 6;	/* instead of a failure: the next read of the 
 
 enum class Do : char {
 	write = 'W', fua = 'U', flush = 'F', flush_write = 'P', flush_fua = 'Q', discard = 'D', zeroes = 'Z', read = 'R',
-	checkpoint = 'C', suspend = 'S', noflush = 'N', reload = 'L', sleep = 'T', fail = 'E',
+	checkpoint = 'C', suspend = 'S', noflush = 'N', reload = 'L', reload_home = 'H', sleep = 'T', fail = 'E',
 };
 
 struct Item {
@@ -88,7 +88,7 @@ struct Write {
 	uint16_t sector, sectors;
 	Time sub, done = NEVER;
 	uint64_t may;		/* sectors that may be on the disk */
-	uint32_t data;		/* log: offset in History::bytes; home: in History::values */
+	uint32_t data;		/* home: offset in History::values; else in History::bytes */
 };
 
 struct Flush {
@@ -110,9 +110,15 @@ struct ReadResult {
 
 /* The disks when a generation starts or has been cut. */
 struct Image {
-	std::vector<uint8_t> log;
+	std::vector<uint8_t> log, intent;
 	std::vector<Value> home;
+
+	/* of a disk that is kept as bytes, which the home is not */
+	std::vector<uint8_t> &bytes(unsigned disk) { return disk == LOG_DISK ? log : intent; }
+	const std::vector<uint8_t> &bytes(unsigned disk) const { return disk == LOG_DISK ? log : intent; }
 };
+
+extern const char *const DISK_NAMES[DISKS];
 
 struct History {
 	Image start;

@@ -174,8 +174,10 @@ static void clone_endio(struct bio *bio)
 	blk_status_t error = bio->bi_status;
 	struct io *io = tio->io;
 
-	if (ti->type->end_io && ti->type->end_io(ti, bio, &error) == DM_ENDIO_INCOMPLETE)
+	if (ti->type->end_io && ti->type->end_io(ti, bio, &error) == DM_ENDIO_INCOMPLETE) {
+		bio->ended = false;
 		return;
+	}
 	io_put(io, error);
 }
 

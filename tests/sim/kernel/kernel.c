@@ -340,6 +340,32 @@ int submit_bio_wait(struct bio *bio)
 	return blk_status_to_errno(bio->bi_status);
 }
 
+int blkdev_issue_discard(struct block_device *bdev, sector_t sector, sector_t sectors, gfp_t gfp)
+{
+	struct bio bio;
+
+	(void)gfp;
+	if (!bdev->discard_max)
+		return -EOPNOTSUPP;
+	bio_init(&bio, bdev, NULL, 0, REQ_OP_DISCARD);
+	bio.bi_iter.bi_sector = sector;
+	bio.bi_iter.bi_size = sectors << 9;
+	return submit_bio_wait(&bio);
+}
+
+int blkdev_issue_zeroout(struct block_device *bdev, sector_t sector, sector_t sectors, gfp_t gfp, unsigned int flags)
+{
+	struct bio bio;
+
+	(void)gfp, (void)flags;
+	if (!bdev->zeroes_max)
+		simk_fail("zeroes for a disk that cannot write them");
+	bio_init(&bio, bdev, NULL, 0, REQ_OP_WRITE_ZEROES);
+	bio.bi_iter.bi_sector = sector;
+	bio.bi_iter.bi_size = sectors << 9;
+	return submit_bio_wait(&bio);
+}
+
 static bool log_on;
 
 void simk_log_enable(bool on);

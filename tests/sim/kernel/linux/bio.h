@@ -13,6 +13,7 @@ enum { REQ_OP_READ = 0, REQ_OP_WRITE = 1, REQ_OP_DISCARD = 3, REQ_OP_WRITE_ZEROE
 #define REQ_OP_MASK	0xffu
 #define REQ_SYNC	(1u << 11)
 #define REQ_META	(1u << 12)
+#define REQ_PRIO	(1u << 13)
 #define REQ_IDLE	(1u << 16)
 #define REQ_FUA		(1u << 17)
 #define REQ_PREFLUSH	(1u << 18)
@@ -20,8 +21,11 @@ enum { REQ_OP_READ = 0, REQ_OP_WRITE = 1, REQ_OP_DISCARD = 3, REQ_OP_WRITE_ZEROE
 
 #define BLK_STS_OK		0
 #define BLK_STS_NOTSUPP		1
+#define BLK_STS_NOSPC		3
 #define BLK_STS_IOERR		10
 #define BLK_STS_DM_REQUEUE	11
+#define BLK_STS_AGAIN		12
+#define BLK_STS_OFFLINE		16
 
 #define BIO_POOL_SIZE		2
 #define BIOSET_NEED_BVECS	1
@@ -100,11 +104,26 @@ static inline void bio_io_error(struct bio *bio)
 	bio_endio(bio);
 }
 
-static inline int blk_status_to_errno(blk_status_t s) { return !s ? 0 : s == BLK_STS_NOTSUPP ? -EOPNOTSUPP : -EIO; }
+static inline int blk_status_to_errno(blk_status_t s)
+{
+	switch (s) {
+	case BLK_STS_OK: return 0;
+	case BLK_STS_NOTSUPP: return -EOPNOTSUPP;
+	case BLK_STS_NOSPC: return -ENOSPC;
+	case BLK_STS_OFFLINE: return -ENODEV;
+	case BLK_STS_AGAIN: return -EAGAIN;
+	default: return -EIO;
+	}
+}
+
 static inline blk_status_t errno_to_blk_status(int e)
 {
-	return !e ? BLK_STS_OK : e == -EOPNOTSUPP ? BLK_STS_NOTSUPP : BLK_STS_IOERR;
+	return !e ? BLK_STS_OK : e == -EOPNOTSUPP ? BLK_STS_NOTSUPP : e == -ENOSPC ? BLK_STS_NOSPC : BLK_STS_IOERR;
 }
+
+#define BLKDEV_ZERO_NOUNMAP	1u
+int blkdev_issue_discard(struct block_device *bdev, sector_t sector, sector_t sectors, gfp_t gfp);
+int blkdev_issue_zeroout(struct block_device *bdev, sector_t sector, sector_t sectors, gfp_t gfp, unsigned int flags);
 
 /* What @iter stands at, as one run of memory. */
 static inline struct bio_vec bio_iter_iovec(const struct bio *bio, struct bvec_iter iter)

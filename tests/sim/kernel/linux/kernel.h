@@ -12,6 +12,7 @@
 
 #include "../simk.h"
 
+#define swap(a, b)		do { __auto_type swap_ = (a); (a) = (b); (b) = swap_; } while (0)
 #define max3(a, b, c)		max(a, max(b, c))
 #define min3(a, b, c)		min(a, min(b, c))
 #define DIV_ROUND_UP_ULL(a, b)	DIV_ROUND_UP((u64)(a), (u64)(b))

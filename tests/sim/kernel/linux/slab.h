@@ -32,6 +32,7 @@ static inline void *kvzalloc(size_t size, gfp_t gfp)
 static inline void *kmalloc_array(size_t n, size_t size, gfp_t gfp) { return kmalloc(n * size, gfp); }
 static inline void *kcalloc(size_t n, size_t size, gfp_t gfp) { return kzalloc(n * size, gfp); }
 static inline void *kvcalloc(size_t n, size_t size, gfp_t gfp) { return kzalloc(n * size, gfp); }
+static inline void *kvmalloc_array(size_t n, size_t size, gfp_t gfp) { return kvzalloc(n * size, gfp); }
 static inline void kfree(const void *p) { simk_free(p); }
 static inline void kvfree(const void *p) { simk_free(p); }
 

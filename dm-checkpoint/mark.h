@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the journal and the checkpoint target agreed on: how bios say that they
+ * belong to one batch of several epochs.
+ *
+ * Always true: nobody else's write has REQ_IDLE and not REQ_SYNC, so a target
+ * that knows nothing of batches can tell and refuse; targets in between pass the
+ * marks on as they pass all flags on. The members of a batch do not overlap. The
+ * first one is sent before all others; the last one, of at most IFMT_LAST_MAX
+ * sectors (intent_format.h), is sent when all others have ended without error, and ends when the
+ * batch is at home as far as the target's order goes. Until then the home is as it
+ * was, if there is an intent device. A fence follows. A member that ends with
+ * BLK_STS_AGAIN asks for the whole batch once more; with BLK_STS_NOSPC, for a
+ * smaller one; with BLK_STS_OFFLINE, there is no intent device.
+ */
+#ifndef JBD_MARK_H
+#define JBD_MARK_H
+
+#define MARK_MEMBER	REQ_IDLE
+#define MARK_FIRST	REQ_PRIO
+#define MARK_LAST	REQ_META
+#define MARK_ALL	(MARK_MEMBER | MARK_FIRST | MARK_LAST)
+
+/* @opf: of a write, discard or write-zeroes. */
+static inline bool mark_is_member(blk_opf_t opf)
+{
+	return (opf & (REQ_IDLE | REQ_SYNC | REQ_PREFLUSH)) == REQ_IDLE;
+}
+
+#endif
