@@ -23,7 +23,7 @@
 #include <linux/workqueue.h>
 
 #include "intent_codec.h"
-#include "mark.h"
+#include "member.h"
 
 #define DM_MSG_PREFIX "checkpoint"
 

@@ -94,8 +94,8 @@ static bool __admit(struct checkpoint *c, struct bio *bio)
 	rb_add(&io->node, &c->queued, io_less);
 	c->nr_queued++;
 	c->dirty = true;
-	if (mark_is_member(bio->bi_opf)) {
-		bio->bi_opf &= ~MARK_ALL;
+	if (is_member(bio->bi_opf)) {
+		bio->bi_opf &= ~MEMBER_MARKS;
 		c->torn = true;
 	}
 	return true;

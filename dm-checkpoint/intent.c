@@ -52,10 +52,10 @@ static blk_status_t __collect(struct intent *in, struct bio *bio, struct intent_
 {
 	const struct igeo *g = &in->super.geo;
 	u32 payload = is_data(bio) ? bio_sectors(bio) : 0;
-	bool last = bio->bi_opf & MARK_LAST;
+	bool last = bio->bi_opf & MEMBER_LAST;
 
 	lockdep_assert_held(&in->c->lock);
-	if (bio->bi_opf & MARK_FIRST) {
+	if (bio->bi_opf & MEMBER_FIRST) {
 		if (in->unvoided) {
 			queue_work(in->wq, &in->work);
 			return BLK_STS_IOERR;
@@ -119,7 +119,7 @@ static bool describe(struct intent *in, struct bio *bio, const struct intent_bat
 		x.crc = crc_of(bio, ibatch_seed(g, at->number));
 	iextent_encode(&x, &at->extent[at->nr]);
 	trace_checkpoint_collect(bio);
-	bio->bi_opf &= ~MARK_ALL;
+	bio->bi_opf &= ~MEMBER_MARKS;
 	if (!is_data(bio))
 		return false;
 	bio_set_dev(bio, in->dev->bdev);

@@ -159,7 +159,7 @@ static int checkpoint_map(struct dm_target *ti, struct bio *bio)
 		atomic64_inc(&c->reads);
 		return DM_MAPIO_REMAPPED;
 	}
-	if (mark_is_member(bio->bi_opf) && !c->relaxed)
+	if (is_member(bio->bi_opf) && !c->relaxed)
 		return c->intent ? intent_take(c, bio) : refuse(bio, BLK_STS_OFFLINE);
 	if (c->intent && !is_fence(bio) && !intent_lets_pass(c))
 		return refuse(bio, BLK_STS_IOERR);

@@ -6,14 +6,14 @@
  * not from the newest-wins index, holds each sector once, in the newest version
  * within the batch; its data lie in the image. Home bios go out in home order;
  * an error of any of them fails the batch. Those of a batch of several epochs are
- * marked as its members (mark.h).
+ * marked as its members (member.h).
  *
  * A crash leaves any part of the batch at home, or with an intent device below
  * all of it or nothing.
  */
 #include "journal.h"
 #include "trace.h"
-#include "../dm-checkpoint/mark.h"
+#include "../dm-checkpoint/member.h"
 
 /* Home bios in flight; the checkpoint target below has its own, lower limit. */
 #define BATCH_DEPTH	64
@@ -102,7 +102,7 @@ static struct bio *home_bio(struct journal *j, struct jsec home, blk_opf_t opf)
 
 	wait_event(j->home_wait, atomic_read(&j->home_inflight) < BATCH_DEPTH);
 	if (j->batch_coalesced)
-		opf |= MARK_MEMBER;
+		opf |= MEMBER_ANY;
 	else if (READ_ONCE(j->nr_deferred))
 		opf |= REQ_SYNC;
 	bio = bio_alloc_bioset(j->home, BATCH_VECS, opf, GFP_NOIO, &j->home_bios);
@@ -115,7 +115,7 @@ static struct bio *home_bio(struct journal *j, struct jsec home, blk_opf_t opf)
 static void home_send(struct journal *j, struct bio *bio)
 {
 	if (j->batch_coalesced && !j->batch_begun)
-		bio->bi_opf |= MARK_FIRST;
+		bio->bi_opf |= MEMBER_FIRST;
 	j->batch_begun = true;
 	this_cpu_inc(j->stats->home_writes);
 	this_cpu_add(j->stats->home_sectors, bio_sectors(bio));
@@ -214,7 +214,7 @@ int batch_send_last(struct journal *j)
 	if (!bio)
 		return 0;
 	j->batch_last = NULL;
-	bio->bi_opf |= MARK_LAST;
+	bio->bi_opf |= MEMBER_LAST;
 	home_send(j, bio);
 	wait_event(j->home_wait, !atomic_read(&j->home_inflight));
 	return j->home_error;

@@ -3,11 +3,12 @@
  * The checkpoint: records go home, oldest epoch first.
  *
  * Always true: a batch is a run of durable records that starts at the tail, of
- * one epoch, or with batch_mib of any number; its end is in a durable superblock
- * (ckpt_to) before anything of it changes the home, and the tail passes it only
- * in a superblock that is written after the fence behind all its home writes
- * has succeeded. A batch never ends before a ckpt_to that is not at home. Log
- * space is reused after that, and after the reads that could still see it.
+ * one epoch, or with batch_mib of any number, and ends at or before every mark; its
+ * end is in a durable superblock (ckpt_to) before anything of it changes the home,
+ * and the tail passes it only in a superblock that is written after the fence
+ * behind all its home writes has succeeded. A batch never ends before a ckpt_to
+ * that is not at home. Log space is reused after that, and after the reads that
+ * could still see it.
  *
  * A crash leaves at home every epoch before the batch's and any part of that;
  * with an intent device below the state before the batch or behind it. Recovery
@@ -118,7 +119,7 @@ static int ckpt_gather(struct journal *j, const struct jtail *from, struct batch
 	int r;
 
 	spin_lock_irq(&j->lock);
-	end = j->durable.pos;
+	end = journal_ckpt_end(j);
 	spin_unlock_irq(&j->lock);
 
 	b->end = from->pos;
@@ -234,7 +235,7 @@ static void ckpt_free(struct journal *j, const struct batch *b)
 		queue_work(j->admit_wq, &j->event_work);
 }
 
-static bool ckpt_no_room(const struct journal *j)
+bool journal_no_room(const struct journal *j)
 {
 	struct jindex_stats st;
 
@@ -256,9 +257,9 @@ static bool ckpt_wanted(struct journal *j)
 		j->ckpt_draining = true;
 	else if (used <= j->opts.low)
 		j->ckpt_draining = false;
-	if (!j->ckpt_stop && !j->error && j->tail.pos.v != j->durable.pos.v)
+	if (!j->ckpt_stop && !j->error && j->tail.pos.v < journal_ckpt_end(j).v)
 		wanted = j->ckpt_draining || !journal_is_home(j, j->ckpt_goal) ||
-			 (j->nr_deferred && ckpt_no_room(j)) ||
+			 (j->nr_deferred && journal_no_room(j)) ||
 			 (j->opts.max_lag_ms && j->lag_since_ms &&
 			  now > j->lag_since_ms + j->opts.max_lag_ms) ||
 			 (j->opts.idle_ms && time_after(jiffies, READ_ONCE(j->last_io) +
@@ -376,6 +377,7 @@ void journal_ckpt_work(struct work_struct *work)
 	struct journal *j = container_of(work, struct journal, ckpt_work);
 
 	WRITE_ONCE(j->ckpt_running, true);
+	journal_hold_full(j);
 	journal_ckpt_run(j);
 	WRITE_ONCE(j->ckpt_running, false);
 }
@@ -400,6 +402,7 @@ u64 journal_request_checkpoint(struct journal *j, u64 seq)
 	spin_lock_irq(&j->lock);
 	if (!seq || seq >= j->next_seq)
 		seq = j->next_seq - 1;
+	seq = journal_hold_clip(j, seq);
 	if (j->open && j->open->seq <= seq) {
 		j->want_seq = j->open->seq;
 		kthread_queue_work(j->commit_worker, &j->commit_work);

@@ -155,7 +155,7 @@ static blk_status_t commit_take_served(struct journal *j, struct list_head *serv
 			list_move_tail(&b->list, served);
 		}
 	}
-	if ((j->durable.seq + 1 == j->next_seq || j->error) && wq_has_sleeper(&j->idle_wait))
+	if (wq_has_sleeper(&j->idle_wait))
 		wake_up(&j->idle_wait);
 	if (j->nr_deferred)
 		journal_kick_admission(j);
@@ -217,6 +217,8 @@ static void commit_end_io(struct bio *bio)
 		j->durable.seq = rec->seq;
 		j->durable.last = rec->seq;
 		j->durable.pos = jpos_add(rec->pos, rec->len);
+		if (rec->seq == j->hold.cut_seq)
+			j->hold.cut_crc = le32_to_cpu(rec->header->crc);
 	}
 	trace_journal_durable(j, j->durable.seq, j->durable.pos, j->commits);
 	commit_kick(j);

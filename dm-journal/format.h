@@ -46,13 +46,15 @@
 
 /* Feature bits. A reader that does not know an incompat bit must not touch the log. */
 #define JFMT_COMPAT_ALL		0ull
-#define JFMT_RO_COMPAT_ALL	0ull
+#define JFMT_RO_COMPAT_HOLD	(1ull << 0)	/* there is a hold or a mark: see jfmt_mark */
+#define JFMT_RO_COMPAT_ALL	JFMT_RO_COMPAT_HOLD
 #define JFMT_INCOMPAT_ALL	0ull
 
 /* jfmt_super.flags */
 #define JFMT_SUPER_FP		(1u << 0)	/* fp[] holds the fork fingerprint */
 #define JFMT_SUPER_RETIRED	(1u << 1)	/* the home went on without this log: never replay */
 #define JFMT_SUPER_RUNNING	(1u << 2)	/* set while a volume is active; clear after an orderly stop */
+#define JFMT_SUPER_HELD		(1u << 3)	/* nothing is written to the home */
 
 #define JFMT_MARKS		8
 #define JFMT_FP			32

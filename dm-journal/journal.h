@@ -9,7 +9,7 @@
  *   every acknowledged write is in a record before head and in the index,
  *   or it is durable at home.
  *
- * Lock order: journals_lock, super_lock, lock. lock is taken with interrupts
+ * Lock order: life_lock, journals_lock, super_lock, lock. lock is taken with interrupts
  * off, because log writes complete in them; nobody submits a bio, allocates,
  * sleeps or asks the index under it.
  *
@@ -33,6 +33,7 @@
 #include "ring.h"
 #include "index.h"
 #include "scan.h"
+#include "mark.h"
 #include "fork.h"
 
 #define DM_MSG_PREFIX "journal"
@@ -77,6 +78,7 @@ struct jwin {
 /* The options of a table, as parsed; a reload brings new ones. */
 struct journal_opts {
 	bool		flush_home;
+	bool		full_error;		/* on_hold_full: writes fail, the hold stays */
 	unsigned int	staging_mib;
 	unsigned int	autocommit_ms;
 	unsigned int	high, low;		/* percent of the log */
@@ -211,6 +213,14 @@ struct journal {
 	bool		ckpt_running;	/* its worker is at it */
 	bool		ckpt_stalled;	/* the last attempt failed [lock] */
 	bool		ckpt_stop;	/* no new batch [lock] */
+	struct {
+		struct jpos	limit;	/* no batch ends behind it; ~0: no limit [lock] */
+		u64		cut_seq; /* the crc of this record is wanted [lock] */
+		u32		cut_crc; /* [lock] */
+		const char	*reason; /* what a full log did to a hold, or a hold to writes [lock] */
+		u32		flags;	/* JFMT_SUPER_HELD; with the marks, as in the superblock [lock] */
+		struct jfmt_mark mark[JFMT_MARKS];
+	} hold;
 	u64		lag_since_ms;	/* wall clock: about when the oldest record not at home opened; 0: none [lock] */
 	u64		rate, rate_start_ns, rate_sectors;	/* log sectors a second, smoothed [lock] */
 	struct jwin	image;		/* the part of the log that batches are made from */
@@ -231,8 +241,9 @@ struct journal {
 	struct jsuper	super;		/* as last written [super_lock] */
 	struct page	*super_page;
 
-	bool		recovered;	/* memory says what the log holds; suspend and resume only */
-	bool		suspended;	/* [journals_lock] */
+	struct mutex	life_lock;	/* suspend, resume, and the messages of hold.c exclude each other */
+	bool		recovered;	/* memory says what the log holds [life_lock] */
+	bool		suspended;	/* [journals_lock, changed with life_lock too] */
 	unsigned long	last_io;	/* jiffies of the last foreground bio */
 
 	/*
@@ -244,7 +255,7 @@ struct journal {
 	struct kthread_work	commit_work;
 	struct work_struct	ckpt_work, event_work;
 	struct delayed_work	autocommit_work, admit_work, ckpt_timer;
-	wait_queue_head_t	idle_wait;	/* durable reached the head, or an error */
+	wait_queue_head_t	idle_wait;	/* durable has moved, or an error */
 };
 
 /* What a table's constructor made. */
@@ -352,6 +363,18 @@ void journal_ckpt_run(struct journal *j);	/* batches, as long as they are wanted
 void journal_kick_checkpoint(struct journal *j);	/* any context */
 u64 journal_request_checkpoint(struct journal *j, u64 seq);	/* process context; the sequence to wait for */
 bool journal_is_home(const struct journal *j, u64 seq);	/* lock held */
+bool journal_no_room(const struct journal *j);	/* the log or the index is as good as full; lock held */
+
+/* hold.c: how far checkpoints may go. */
+struct jpos journal_ckpt_end(const struct journal *j);	/* where a batch may end at most; lock held */
+void journal_hold_load(struct journal *j);	/* super_lock held */
+int journal_hold_suits(struct journal *j);	/* the table that is to be resumed */
+bool journal_hold_refuses(const struct journal *j);	/* no write finds room any more; lock held */
+void journal_hold_report(struct journal *j, const char *what);	/* worker */
+void journal_hold_full(struct journal *j);	/* checkpoint worker: give up a hold that fills the log */
+u64 journal_hold_clip(const struct journal *j, u64 seq);	/* lock held */
+/* A message; process context, may sleep; -ENOTTY: it is not one of these. */
+int journal_hold_message(struct dm_target *ti, unsigned int argc, char **argv);
 
 /* batch.c: the home side of a batch. Worker, or recovery; may sleep; 0 or -errno. */
 int batch_add(struct journal *j, const struct jrecord *rec);
@@ -370,6 +393,8 @@ int journal_log_io(struct block_device *log, blk_opf_t opf, sector_t sector, str
 
 /* recover.c: V. Resume context, device suspended; may sleep. */
 int journal_recover(struct journal *j);
+/* Suspended, life_lock held; may sleep. Memory is forgotten: the next resume recovers. */
+int journal_rollback(struct journal *j, const char *name);
 
 /* fail.c: the one door for errors. */
 void journal_fail(struct journal *j, const char *what, int error);	/* any context */
@@ -383,6 +408,8 @@ void journal_put(struct journal *j);
 void journal_presuspend(struct dm_target *ti);
 void journal_postsuspend(struct dm_target *ti);
 int journal_preresume(struct dm_target *ti);
+int journal_same_log(struct journal *j);	/* suspended */
+int journal_adopt(struct dm_target *ti);	/* work with this table's devices; suspended, life_lock held */
 int journal_life_init(void);
 void journal_life_exit(void);
 

@@ -57,6 +57,7 @@ static void journal_init(struct journal *j)
 	spin_lock_init(&j->lock);
 	spin_lock_init(&j->absorb_lock);
 	mutex_init(&j->super_lock);
+	mutex_init(&j->life_lock);
 	init_waitqueue_head(&j->idle_wait);
 	init_waitqueue_head(&j->home_wait);
 	journal_pins_init(&j->pins);
@@ -240,12 +241,8 @@ void journal_presuspend(struct dm_target *ti)
 }
 
 /* No bios are left. Commit what was acknowledged, then stop. */
-void journal_postsuspend(struct dm_target *ti)
+static void life_stop(struct journal *j)
 {
-	struct journal *j = ((struct journal_table *)ti->private)->j;
-
-	if (!j->recovered || j->suspended)
-		return;
 	journal_commit_all(j, MAX_SCHEDULE_TIMEOUT);
 	spin_lock_irq(&j->lock);
 	j->ckpt_stop = true;
@@ -276,6 +273,16 @@ void journal_postsuspend(struct dm_target *ti)
 	mutex_unlock(&journals_lock);
 }
 
+void journal_postsuspend(struct dm_target *ti)
+{
+	struct journal *j = ((struct journal_table *)ti->private)->j;
+
+	mutex_lock(&j->life_lock);
+	if (j->recovered && !j->suspended)
+		life_stop(j);
+	mutex_unlock(&j->life_lock);
+}
+
 /* Another journal that still has what the log of @j lacks? [journals_lock] */
 static bool journal_has_rival(struct journal *j)
 {
@@ -290,16 +297,12 @@ static bool journal_has_rival(struct journal *j)
 }
 
 /* The log was at rest in between: is it still the one that memory describes? */
-static int journal_recheck(struct journal *j)
+int journal_same_log(struct journal *j)
 {
 	struct jsuper *sb = kmalloc(sizeof(*sb), GFP_NOIO);
 	const char *why = "out of memory";
 	int r = -ENOMEM;
 
-	if (j->error) {
-		kfree(sb);
-		return 0;
-	}
 	if (sb) {
 		r = journal_super_read(j->log, sb, &why);
 		if (!r && (sb->generation != j->super.generation ||
@@ -309,10 +312,22 @@ static int journal_recheck(struct journal *j)
 		}
 	}
 	kfree(sb);
-	if (r) {
+	if (r)
 		DMERR("%s: log %pg: %s", journal_name(j), j->log, why);
+	return r;
+}
+
+static int journal_recheck(struct journal *j)
+{
+	int r;
+
+	if (j->error)
+		return 0;
+	r = journal_same_log(j);
+	if (!r)
+		r = journal_hold_suits(j);
+	if (r)
 		return r;
-	}
 	mutex_lock(&j->super_lock);
 	j->super.flags |= JFMT_SUPER_RUNNING;
 	r = journal_super_write(j, 0);
@@ -320,7 +335,7 @@ static int journal_recheck(struct journal *j)
 	return r;
 }
 
-int journal_preresume(struct dm_target *ti)
+int journal_adopt(struct dm_target *ti)
 {
 	struct journal_table *t = ti->private;
 	struct journal *j = t->j;
@@ -339,6 +354,13 @@ int journal_preresume(struct dm_target *ti)
 	j->opts = t->opts;
 	j->home = t->home->bdev;
 	j->log = t->log->bdev;
+	return 0;
+}
+
+static int life_start(struct journal *j)
+{
+	int r;
+
 	j->requeue = false;
 	j->last_io = jiffies;
 	r = j->recovered ? journal_recheck(j) : journal_recover(j);
@@ -352,6 +374,19 @@ int journal_preresume(struct dm_target *ti)
 	spin_unlock_irq(&j->lock);
 	queue_delayed_work(j->ckpt_wq, &j->ckpt_timer, JOURNAL_CKPT_TIMER);
 	return 0;
+}
+
+int journal_preresume(struct dm_target *ti)
+{
+	struct journal *j = ((struct journal_table *)ti->private)->j;
+	int r;
+
+	mutex_lock(&j->life_lock);
+	r = journal_adopt(ti);
+	if (!r)
+		r = life_start(j);
+	mutex_unlock(&j->life_lock);
+	return r;
 }
 
 /* An orderly reboot does not wait for autocommit_ms to pass. */

@@ -19,6 +19,9 @@
 
 struct recover {
 	struct journal	*j;
+	struct jcut	cut;		/* of a rollback */
+	bool		found;
+	u64		behind;		/* records behind the cut */
 	struct bio_vec	vecs[RECOVER_BUF * JFMT_SECTOR / PAGE_SIZE];
 };
 
@@ -109,6 +112,12 @@ static const struct jscan_ops recover_ops = {
 	.extent	= recover_extent,
 };
 
+/* What may lie behind a hole, sectors: what can be in flight, twice, and a record. */
+static u64 recover_window(const struct journal *j)
+{
+	return 4ull * j->opts.inflight_kib + 2 * j->geo.record_max;
+}
+
 /* V4: no scan goes back behind this point. */
 static int recover_barrier(struct journal *j, const struct jscan_result *res)
 {
@@ -128,12 +137,13 @@ static int recover_barrier(struct journal *j, const struct jscan_result *res)
 	sb->first_new_seq = seq + JOURNAL_SEQ_JUMP;
 	sb->durable_seq = res->last_seq;
 	sb->epoch = max(sb->epoch, res->last_epoch) + 1;
-	sb->flags |= JFMT_SUPER_RUNNING;
+	jmark_forget_behind(sb, res->last_seq);
 	sb->recoveries++;
 	r = journal_super_write(j, REQ_PREFLUSH);
 	/* in both slots: the branch must not come back when one of them rots */
 	if (!r)
 		r = journal_super_write(j, 0);
+	journal_hold_load(j);
 	mutex_unlock(&j->super_lock);
 	return r;
 }
@@ -227,15 +237,23 @@ int journal_recover(struct journal *j)
 	if (!buf || !rc)
 		goto out;
 	rc->j = j;
-	r = recover_fork(rc, buf);
+	r = journal_hold_suits(j);
+	if (!r)
+		r = recover_fork(rc, buf);
 	if (r)
 		goto out;
 
-	/* nothing was exposed yet: what a former attempt met is forgotten */
+	/* nothing was exposed yet: what a former attempt met, or a life before a rollback, is forgotten */
 	j->error = 0;
 	j->reason = NULL;
 	j->ckpt_stalled = false;
+	j->ckpt_goal = 0;
+	j->event_seq = 0;
 	jindex_clear(j->index);
+	batch_clear(j);
+	mutex_lock(&j->super_lock);
+	journal_hold_load(j);
+	mutex_unlock(&j->super_lock);
 	j->tail = (struct jtail) {
 		.pos = j->super.tail_pos, .seq = j->super.tail_seq, .crc = j->super.tail_crc,
 		.epoch = j->super.epoch,
@@ -245,14 +263,15 @@ int journal_recover(struct journal *j)
 	j->durable.pos = j->tail.pos;
 	j->durable.seq = j->tail.seq;
 	j->staging_low = jpos(~0ull);
+	j->image_low = j->tail.pos;
+	j->image_high = j->tail.pos;
 	j->lag_since_ms = 0;
 	j->ckpt_stop = false;
 
-	/* V2: what may lie behind a hole is what can be in flight, twice, and a record */
-	jscan(&j->super, &recover_ops, rc, buf, RECOVER_BUF,
-	      4ull * j->opts.inflight_kib + 2 * j->geo.record_max, &res);
+	jscan(&j->super, &recover_ops, rc, buf, RECOVER_BUF, recover_window(j), &res);	/* V2 */
 	switch (res.end) {
 	case JSCAN_END:
+		j->super.flags |= JFMT_SUPER_RUNNING;
 		r = recover_barrier(j, &res);
 		if (r)
 			break;
@@ -287,6 +306,92 @@ int journal_recover(struct journal *j)
 	       j->geo.area_len);
 	j->recovered = true;
 out:
+	kfree(rc);
+	vfree(buf);
+	return r;
+}
+
+static int rollback_record(void *ctx, const struct jrecord *rec)
+{
+	struct recover *rc = ctx;
+
+	rc->behind += rc->found;
+	if (rec->seq == rc->cut.seq && rec->crc == rc->cut.crc &&
+	    rec->pos.v + rec->len == rc->cut.pos.v)
+		rc->found = true;
+	return 0;
+}
+
+static int rollback_extent(void *ctx, const struct jrecord *rec, const struct jextent *x)
+{
+	return 0;
+}
+
+static const struct jscan_ops rollback_ops = {
+	.read	= recover_read,
+	.record	= rollback_record,
+	.extent	= rollback_extent,
+};
+
+/* The mark is in the log, and the log is whole: behind the mark it ends from now on. */
+static int rollback_to(struct recover *rc, const char *name, void *buf)
+{
+	struct journal *j = rc->j;
+	const struct jfmt_mark *m = jmark_find(&j->super, name);
+	struct jscan_result res;
+	int r;
+
+	if (!m) {
+		DMERR("%s: there is no mark %s", journal_name(j), name);
+		return -ENOENT;
+	}
+	rc->cut = jmark_cut(m);
+	rc->found = rc->cut.seq == j->super.tail_seq && rc->cut.crc == j->super.tail_crc &&
+		    rc->cut.pos.v == j->super.tail_pos.v;
+	rc->behind = 0;
+	jscan(&j->super, &rollback_ops, rc, buf, RECOVER_BUF, recover_window(j), &res);
+	if (res.end != JSCAN_END || !rc->found) {
+		DMERR("%s: log %pg: the way back to mark %s is not whole: %s at sector %llu; nothing was changed",
+		      journal_name(j), j->log, name, res.why, res.head_dev);
+		return res.end == JSCAN_UNREADABLE ? res.error : -EUCLEAN;
+	}
+	j->recovered = false;
+	res.last_seq = rc->cut.seq;
+	res.last_crc = rc->cut.crc;
+	res.head = rc->cut.pos;
+	res.head_dev = jring_dev(&j->geo, res.head);
+	r = recover_barrier(j, &res);
+	if (!r)
+		r = recover_cut_off(rc, buf, &res);
+	if (r)
+		return r;
+	trace_journal_rollback(j, res.last_seq, res.head, rc->behind);
+	DMINFO("%s: rolled back to mark %s, record %llu; %llu records given up",
+	       journal_name(j), name, res.last_seq, rc->behind);
+	return 0;
+}
+
+int journal_rollback(struct journal *j, const char *name)
+{
+	struct recover *rc;
+	void *buf;
+	int r;
+
+	if (j->error) {
+		DMERR("%s: the log %pg has failed; open the volume anew first", journal_name(j),
+		      j->log);
+		return -EIO;
+	}
+	r = recover_super(j);
+	if (r)
+		return r;
+	buf = vmalloc(RECOVER_BUF * JFMT_SECTOR);
+	rc = kmalloc(sizeof(*rc), GFP_NOIO);
+	r = -ENOMEM;
+	if (buf && rc) {
+		rc->j = j;
+		r = rollback_to(rc, name, buf);
+	}
 	kfree(rc);
 	vfree(buf);
 	return r;

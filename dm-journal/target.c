@@ -41,13 +41,28 @@ static const struct {
 #undef KEY
 };
 
-/* journal_opts.set: bit 0 for flush, then one for each key */
-#define OPT_FLUSH	BIT(0)
-#define OPT_KEY(i)	BIT(1 + (i))
+/* The options whose value is one of two words. */
+static const struct {
+	const char	*key;
+	size_t		offset;		/* of a bool: it is the second */
+	const char	*word[2];
+} journal_words[] = {
+	{ "flush", offsetof(struct journal_opts, flush_home), { "log", "home" } },
+	{ "on_hold_full", offsetof(struct journal_opts, full_error), { "release", "error" } },
+};
+
+/* journal_opts.set */
+#define OPT_WORD(i)	BIT(i)
+#define OPT_KEY(i)	BIT(ARRAY_SIZE(journal_words) + (i))
 
 static unsigned int *journal_opt(struct journal_opts *o, unsigned int i)
 {
 	return (unsigned int *)((char *)o + journal_keys[i].offset);
+}
+
+static bool *journal_word(struct journal_opts *o, unsigned int i)
+{
+	return (bool *)((char *)o + journal_words[i].offset);
 }
 
 static int journal_parse_pair(struct dm_target *ti, struct journal_opts *o, const char *key,
@@ -55,13 +70,20 @@ static int journal_parse_pair(struct dm_target *ti, struct journal_opts *o, cons
 {
 	unsigned int i, v;
 
-	if (!strcasecmp(key, "flush")) {
-		o->flush_home = !strcasecmp(value, "home");
-		o->set |= OPT_FLUSH;
-		if (o->flush_home || !strcasecmp(value, "log"))
-			return 0;
-		ti->error = "flush must be log or home";
-		return -EINVAL;
+	for (i = 0; i < ARRAY_SIZE(journal_words); i++) {
+		bool second = !strcasecmp(value, journal_words[i].word[1]);
+
+		if (strcasecmp(key, journal_words[i].key))
+			continue;
+		if (!second && strcasecmp(value, journal_words[i].word[0])) {
+			DMERR("%s: %s must be %s or %s, not %s", dm_table_device_name(ti->table),
+			      key, journal_words[i].word[0], journal_words[i].word[1], value);
+			ti->error = "Unknown option value";
+			return -EINVAL;
+		}
+		*journal_word(o, i) = second;
+		o->set |= OPT_WORD(i);
+		return 0;
 	}
 	for (i = 0; i < ARRAY_SIZE(journal_keys); i++) {
 		if (strcasecmp(key, journal_keys[i].key))
@@ -86,7 +108,8 @@ static int journal_parse_pair(struct dm_target *ti, struct journal_opts *o, cons
 static int journal_parse(struct dm_target *ti, struct journal_opts *o, struct dm_arg_set *as)
 {
 	static const struct dm_arg counts[] = {
-		{ 0, 2 * (ARRAY_SIZE(journal_keys) + 1), "Invalid number of option words" },
+		{ 0, 2 * (ARRAY_SIZE(journal_keys) + ARRAY_SIZE(journal_words)),
+		  "Invalid number of option words" },
 	};
 	unsigned int n;
 	int r;
@@ -250,6 +273,8 @@ struct journal_view {
 	u64		used, tail_seq, durable_seq, head_seq, home_epoch, epoch, goal;
 	u64		rate, lag_ms, reason_seq;
 	unsigned int	deferred;
+	bool		held;
+	struct jfmt_mark mark[JFMT_MARKS];
 };
 
 static void journal_look(struct journal *j, struct journal_view *v)
@@ -274,9 +299,36 @@ static void journal_look(struct journal *j, struct journal_view *v)
 	v->rate = j->rate;
 	v->lag_ms = j->lag_since_ms && now > j->lag_since_ms ? now - j->lag_since_ms : 0;
 	v->deferred = j->nr_deferred;
-	v->reason = j->reason;
-	v->reason_seq = j->reason_seq;
+	v->reason = j->reason ? j->reason : j->hold.reason;
+	v->reason_seq = j->reason ? j->reason_seq : 0;
+	v->held = j->hold.flags;
+	memcpy(v->mark, j->hold.mark, sizeof(v->mark));
 	spin_unlock_irq(&j->lock);
+}
+
+/* held, mark:<name>:<seq>, ... or -; names that no message could have set are shown as ? */
+static void journal_status_hold(const struct journal_view *v, char *result, unsigned int sz,
+				unsigned int maxlen)
+{
+	const char *comma = "";
+	unsigned int i;
+
+	if (v->held) {
+		DMEMIT("held");
+		comma = ",";
+	}
+	for (i = 0; i < JFMT_MARKS; i++) {
+		const struct jfmt_mark *m = &v->mark[i];
+
+		if (!m->name[0])
+			continue;
+		DMEMIT("%smark:%s:%llu", comma,
+		       jmark_name_ok((const char *)m->name) ? (const char *)m->name : "?",
+		       le64_to_cpu(m->seq));
+		comma = ",";
+	}
+	if (!*comma)
+		DMEMIT("-");
 }
 
 static void journal_status_info(struct journal *j, char *result, unsigned int maxlen)
@@ -305,11 +357,12 @@ static void journal_status_info(struct journal *j, char *result, unsigned int ma
 	DMEMIT("%llu %llu %llu %llu ", st.batches, st.home_writes, st.home_sectors, st.fences);
 	DMEMIT("%llu %llu ", st.log_errors, st.home_errors);
 	if (!v.reason)
-		DMEMIT("-");
+		DMEMIT("- ");
 	else if (v.reason_seq)
-		DMEMIT("%s:%llu", v.reason, v.reason_seq);
+		DMEMIT("%s:%llu ", v.reason, v.reason_seq);
 	else
-		DMEMIT("%s", v.reason);
+		DMEMIT("%s ", v.reason);
+	journal_status_hold(&v, result, sz, maxlen);
 }
 
 static void journal_status(struct dm_target *ti, status_type_t type, unsigned int status_flags,
@@ -324,16 +377,20 @@ static void journal_status(struct dm_target *ti, status_type_t type, unsigned in
 		break;
 	case STATUSTYPE_TABLE:
 		DMEMIT("%s %s %u", t->home->name, t->log->name, 2 * hweight32(t->opts.set));
-		if (t->opts.set & OPT_FLUSH)
-			DMEMIT(" flush %s", t->opts.flush_home ? "home" : "log");
+		for (i = 0; i < ARRAY_SIZE(journal_words); i++)
+			if (t->opts.set & OPT_WORD(i))
+				DMEMIT(" %s %s", journal_words[i].key,
+				       journal_words[i].word[*journal_word(&t->opts, i)]);
 		for (i = 0; i < ARRAY_SIZE(journal_keys); i++)
 			if (t->opts.set & OPT_KEY(i))
 				DMEMIT(" %s %u", journal_keys[i].key, *journal_opt(&t->opts, i));
 		break;
 	case STATUSTYPE_IMA:
 		DMEMIT_TARGET_NAME_VERSION(ti->type);
-		DMEMIT(",checkpoint_device=%s,log_device=%s,flush=%s", t->home->name,
-		       t->log->name, t->opts.flush_home ? "home" : "log");
+		DMEMIT(",checkpoint_device=%s,log_device=%s", t->home->name, t->log->name);
+		for (i = 0; i < ARRAY_SIZE(journal_words); i++)
+			DMEMIT(",%s=%s", journal_words[i].key,
+			       journal_words[i].word[*journal_word(&t->opts, i)]);
 		for (i = 0; i < ARRAY_SIZE(journal_keys); i++)
 			DMEMIT(",%s=%u", journal_keys[i].key, *journal_opt(&t->opts, i));
 		DMEMIT(";");
@@ -347,13 +404,17 @@ static int journal_message(struct dm_target *ti, unsigned int argc, char **argv,
 	struct journal *j = ((struct journal_table *)ti->private)->j;
 	unsigned int sz = 0;
 	u64 seq = 0;
-	int cpu;
+	int cpu, r;
 
 	if (!strcasecmp(argv[0], "checkpoint") && argc <= 2) {
 		if (argc == 2 && kstrtoull(argv[1], 10, &seq))
 			return -EINVAL;
 		if (!j->recovered || dm_suspended(ti))
 			return -EAGAIN;
+		if (READ_ONCE(j->hold.flags)) {
+			DMERR("%s: checkpoints are held; release them first", journal_name(j));
+			return -EBUSY;
+		}
 		DMEMIT("%llu", journal_request_checkpoint(j, seq));
 		return 1;
 	}
@@ -362,6 +423,9 @@ static int journal_message(struct dm_target *ti, unsigned int argc, char **argv,
 			memset(per_cpu_ptr(j->stats, cpu), 0, sizeof(struct jstats));
 		return 0;
 	}
+	r = journal_hold_message(ti, argc, argv);
+	if (r != -ENOTTY)
+		return r;
 	DMERR("%s: unknown message %s, or wrong number of words", journal_name(j), argv[0]);
 	return -EINVAL;
 }

@@ -117,6 +117,16 @@ DEFINE_EVENT(journal_log, journal_tail,
 	TP_PROTO(struct journal *j, u64 seq, struct jpos pos, u64 n),
 	TP_ARGS(j, seq, pos, n));
 
+/* H3: the record that a mark stands behind and its end; n: 0, or the error */
+DEFINE_EVENT(journal_log, journal_mark,
+	TP_PROTO(struct journal *j, u64 seq, struct jpos pos, u64 n),
+	TP_ARGS(j, seq, pos, n));
+
+/* H5: the last record kept and its end; n is the records given up */
+DEFINE_EVENT(journal_log, journal_rollback,
+	TP_PROTO(struct journal *j, u64 seq, struct jpos pos, u64 n),
+	TP_ARGS(j, seq, pos, n));
+
 /* V5: the last record accepted and its end; n is the records found */
 DEFINE_EVENT(journal_log, journal_recover,
 	TP_PROTO(struct journal *j, u64 seq, struct jpos pos, u64 n),

@@ -253,6 +253,8 @@ void journal_admit_work(struct work_struct *work)
 			status = BLK_STS_DM_REQUEUE;
 		else if (!served && write_is_stuck(j))
 			status = BLK_STS_IOERR;
+		else if (!served && journal_hold_refuses(j))
+			status = BLK_STS_NOSPC;
 		if (served || status) {
 			j->nr_deferred--;
 		} else {
@@ -263,6 +265,8 @@ void journal_admit_work(struct work_struct *work)
 			}
 		}
 		spin_unlock_irq(&j->lock);
+		if (status == BLK_STS_NOSPC)
+			journal_hold_report(j, "hold-full");
 		if (status) {
 			journal_end(bio, status);
 		} else if (!served) {

@@ -146,6 +146,25 @@ void long_first_record(const machine_opts &o, Generation &g)
 	g.items.push_back({Do::flush, 0, 0, false});
 }
 
+/*
+ * Several epochs with overwrites. In a later generation perhaps more than the intent device has room for, together with what
+ * the one before it left; or batches are given up.
+ */
+void several_epochs(Random &r, const machine_opts &o, Generation &g, bool later)
+{
+	uint16_t home = static_cast<uint16_t>(o.home_len);
+
+	if (later && r.chance(40))
+		g.items.push_back({Do::reload, 0, 0, false});
+	else
+		for (uint16_t s = later ? 2 : 0; s < home; s = static_cast<uint16_t>(s + 4))
+			g.items.push_back({Do::write, s, 1, s % 16 == 0});
+	for (unsigned i = 0; i < 4; i++)
+		g.items.push_back({Do::fua, static_cast<uint16_t>(r.below(4)), 1, true});
+	g.items.push_back({Do::checkpoint, 0, 0, true});
+	g.mood.disks = 8;
+}
+
 } /* namespace */
 
 Case random_case(uint64_t seed)
@@ -165,7 +184,9 @@ Case random_case(uint64_t seed)
 		gen.seed = r.next();
 		gen.pick = static_cast<uint32_t>(r.next());
 		gen.mood = random_mood(r);
-		if (g && r.chance(40))
+		if (c.opts.batch_mib && r.chance(40))
+			several_epochs(r, c.opts, gen, g);
+		else if (g && r.chance(40))
 			long_first_record(c.opts, gen);
 		else
 			opening(r, c.opts, gen);

@@ -113,6 +113,11 @@ static inline const char *dm_shift_arg(struct dm_arg_set *as)
 	return *as->argv++;
 }
 
+/* The one user of a volume closes it before a rollback. */
+struct gendisk;
+static inline struct gendisk *dm_disk(struct mapped_device *md) { return (struct gendisk *)md; }
+static inline unsigned int disk_openers(struct gendisk *disk) { (void)disk; return 0; }
+
 static inline const char *dm_device_name(struct mapped_device *md) { return md->name; }
 static inline struct mapped_device *dm_table_get_md(struct dm_table *t) { return t->md; }
 static inline const char *dm_table_device_name(struct dm_table *t) { return t->md->name; }
@@ -125,6 +130,7 @@ void simk_log(const char *fmt, ...);
 #define DMERR(fmt, ...)		simk_log(DM_MSG_PREFIX ": " fmt, ##__VA_ARGS__)
 #define DMERR_LIMIT		DMERR
 #define DMINFO			DMERR
+#define DMWARN			DMERR
 #define DMEMIT(...)		\
 	((sz >= maxlen) ? 0 : (sz += snprintf(result + sz, maxlen - sz, __VA_ARGS__)))
 #define DMEMIT_TARGET_NAME_VERSION(t)	DMEMIT("target_name=%s", (t)->name)

@@ -13,16 +13,16 @@
  * BLK_STS_AGAIN asks for the whole batch once more; with BLK_STS_NOSPC, for a
  * smaller one; with BLK_STS_OFFLINE, there is no intent device.
  */
-#ifndef JBD_MARK_H
-#define JBD_MARK_H
+#ifndef JBD_MEMBER_H
+#define JBD_MEMBER_H
 
-#define MARK_MEMBER	REQ_IDLE
-#define MARK_FIRST	REQ_PRIO
-#define MARK_LAST	REQ_META
-#define MARK_ALL	(MARK_MEMBER | MARK_FIRST | MARK_LAST)
+#define MEMBER_ANY	REQ_IDLE
+#define MEMBER_FIRST	REQ_PRIO
+#define MEMBER_LAST	REQ_META
+#define MEMBER_MARKS	(MEMBER_ANY | MEMBER_FIRST | MEMBER_LAST)
 
 /* @opf: of a write, discard or write-zeroes. */
-static inline bool mark_is_member(blk_opf_t opf)
+static inline bool is_member(blk_opf_t opf)
 {
 	return (opf & (REQ_IDLE | REQ_SYNC | REQ_PREFLUSH)) == REQ_IDLE;
 }
