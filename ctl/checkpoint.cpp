@@ -18,7 +18,7 @@ namespace {
 
 struct Words {
 	std::string name, timeout;
-	bool status = false, wait = true, no_wait = false, as_json = false, quiet = false;
+	bool hold = false, release = false, status = false, wait = true, no_wait = false, as_json = false, quiet = false;
 };
 
 Result<> show(const Words &words)
@@ -55,6 +55,18 @@ Result<> show(const Words &words)
 	return done();
 }
 
+Result<> hold(const Words &words, const Volume &volume)
+{
+	const Result<std::string> answer = dm::message(words.name, words.hold ? "hold" : "release");
+
+	if (!answer)
+		return answer.error();
+	fmt::print("{}: {}\n", words.name, words.hold ?
+		   fmt::format("nothing reaches the home {} until 'jbdctl checkpoint {} --release'.", volume.home(), words.name) :
+		   "nothing holds checkpoints back.");
+	return done();
+}
+
 Result<> checkpoint(const Words &words)
 {
 	std::optional<std::uint64_t> timeout;
@@ -75,6 +87,8 @@ Result<> checkpoint(const Words &words)
 	const Result<Volume> volume = find_volume(words.name);
 	if (!volume)
 		return volume.error();
+	if (words.hold || words.release)
+		return hold(words, *volume);
 	const Result<std::uint64_t> target = request_checkpoint(words.name);
 	if (!target)
 		return target.error();
@@ -85,7 +99,8 @@ Result<> checkpoint(const Words &words)
 	const Result<> waited = wait_for_checkpoint(words.name, *target, timeout, words.quiet);
 	if (!waited)
 		return waited;
-	fmt::print("{}: the home {} has everything that was written before.\n", words.name, volume->home());
+	fmt::print("{}: the home {} has everything that was written before{}.\n", words.name, volume->home(),
+		   volume->status.marks.empty() ? "" : " the first mark");
 	return done();
 }
 
@@ -102,6 +117,10 @@ void add_checkpoint(const Command &app)
 	exclusive(command.flag("--wait", words->wait, "Return when it is done, which is the default"), {status, no_wait});
 	exclusive(command.option("--timeout", "TIME", words->timeout, "Stop waiting after this time"), {status, no_wait});
 	exclusive(no_wait, {status});
+	CLI::Option *hold = command.flag("--hold", words->hold, "Let nothing reach the home from now on, and return when nothing does");
+	exclusive(hold, {status, no_wait});
+	exclusive(command.flag("--release", words->release, "End the hold, drop all marks, and let checkpoints go on"),
+		  {status, no_wait, hold});
 	command.flag("-q,--quiet", words->quiet, "Show no progress");
 	needs(command.flag("--json", words->as_json, "With --status: for programs"), status);
 	command.example("jbdctl checkpoint srv --timeout 5m\njbdctl checkpoint --status");

@@ -12,6 +12,7 @@
 extern "C" {
 #include "fork.h"
 #include "index.h"
+#include "mark.h"
 #include "scan.h"
 }
 

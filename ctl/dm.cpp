@@ -138,6 +138,30 @@ Result<> remove(const std::string &name)
 	return done();
 }
 
+Result<> suspend(const std::string &name)
+{
+	const std::string what = fmt::format("suspending {}", name);
+	Result<Task> task = start(DM_DEVICE_SUSPEND, name, what);
+
+	if (!task)
+		return task.error();
+	if (!dm_task_run(task->get()))
+		return failed(task->get(), what);
+	return done();
+}
+
+Result<> resume(const std::string &name)
+{
+	const std::string what = fmt::format("resuming {}", name);
+	Result<Task> task = start(DM_DEVICE_RESUME, name, what);
+
+	if (!task)
+		return task.error();
+	if (!run_with_udev(task->get(), 0))
+		return failed(task->get(), what);
+	return done();
+}
+
 Result<Info> info(const std::string &name)
 {
 	const std::string what = fmt::format("looking for {}", name);

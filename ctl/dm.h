@@ -44,6 +44,8 @@ struct Name {
 
 Result<> create(const Device &device);
 Result<> remove(const std::string &name);
+Result<> suspend(const std::string &name);
+Result<> resume(const std::string &name);
 Result<Info> info(const std::string &name);
 Result<Target> table(const std::string &name);
 Result<Target> status(const std::string &name);

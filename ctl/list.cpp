@@ -35,7 +35,8 @@ static Result<> list(bool as_json)
 		json.push_back({{"name", name}, {"mode", s.mode}, {"home", s.home},
 				{"bytes", volume->table.sectors * 512},
 				{"log_used_sectors", s.log_used}, {"log_total_sectors", s.log_total},
-				{"lag_ms", s.lag_ms}, {"home_device", volume->home()}, {"log_device", volume->log()}});
+				{"lag_ms", s.lag_ms}, {"held", s.held}, {"marks", marks_json(s)},
+				{"home_device", volume->home()}, {"log_device", volume->log()}});
 	}
 	if (as_json)
 		fmt::print("{}\n", json.dump(2));

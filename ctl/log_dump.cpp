@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
 // jbdctl log dump: superblocks and records, as they are. Only reads. Crashes leave nothing here.
+#include <endian.h>
+
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
 
@@ -34,7 +36,27 @@ std::string flag_names(std::uint32_t flags)
 		names += " retired";
 	if (flags & JFMT_SUPER_RUNNING)
 		names += " running";
+	if (flags & JFMT_SUPER_HELD)
+		names += " held";
 	return names.empty() ? "none" : names.substr(1);
+}
+
+std::vector<const jfmt_mark *> marks_of(const jsuper &s)
+{
+	std::vector<const jfmt_mark *> marks;
+
+	for (const jfmt_mark &mark : s.mark)
+		if (mark.name[0])
+			marks.push_back(&mark);
+	return marks;
+}
+
+// Names that no version writes are shown as one thing.
+std::string mark_name(const jfmt_mark &mark)
+{
+	const char *name = reinterpret_cast<const char *>(mark.name);
+
+	return jmark_name_ok(name) ? name : "?";
 }
 
 // What stays as it was at format.
@@ -62,10 +84,20 @@ void print_super(const jsuper &s)
 		   "    flags          {}\n",
 		   s.tail_seq, s.tail_pos.v, jring_dev(&s.geo, s.tail_pos), s.durable_seq, s.ckpt_to_seq, s.ckpt_to_pos.v,
 		   s.epoch, s.barrier_seq, s.barrier_pos.v, s.first_new_seq, s.recoveries, flag_names(s.flags));
+	for (const jfmt_mark *mark : marks_of(s))
+		fmt::print("    mark           {} behind record {} (position {}), made {}\n", mark_name(*mark), jmark_cut(mark).seq,
+			   jmark_cut(mark).pos.v, format_time(le64toh(mark->time_ms)));
 }
 
 Json super_json(const jsuper &s)
 {
+	Json marks = Json::array();
+
+	for (const jfmt_mark *mark : marks_of(s)) {
+		const jcut cut = jmark_cut(mark);
+		marks.push_back({{"name", mark_name(*mark)}, {"seq", cut.seq}, {"pos", cut.pos.v}, {"crc", cut.crc},
+				 {"time_ms", le64toh(mark->time_ms)}});
+	}
 	return {
 		{"label", s.label}, {"uuid", uuid_text(s.uuid)}, {"created_ms", s.created_ms},
 		{"generation", s.generation}, {"flags", s.flags}, {"flag_names", flag_names(s.flags)},
@@ -77,6 +109,7 @@ Json super_json(const jsuper &s)
 		{"ckpt_to_seq", s.ckpt_to_seq}, {"ckpt_to_pos", s.ckpt_to_pos.v}, {"epoch", s.epoch},
 		{"barrier_seq", s.barrier_seq}, {"barrier_pos", s.barrier_pos.v}, {"barrier_crc", s.barrier_crc},
 		{"first_new_seq", s.first_new_seq}, {"recoveries", s.recoveries},
+		{"held", (s.flags & JFMT_SUPER_HELD) != 0}, {"marks", marks},
 	};
 }
 

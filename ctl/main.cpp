@@ -58,6 +58,8 @@ int main(int argc, char **argv)
 	jbd::add_list(commands);
 	jbd::add_status(commands);
 	jbd::add_checkpoint(commands);
+	jbd::add_mark(commands);
+	jbd::add_rollback(commands);
 	const jbd::Command log = commands.add("log", "Look into a log, on a device or in an image file");
 	jbd::add_log_dump(log);
 	jbd::add_log_verify(log);

@@ -7,6 +7,7 @@
 // A crash leaves what replay.h says; the same command goes on from there.
 #include <fmt/core.h>
 
+#include "hold.h"
 #include "replay.h"
 #include "signals.h"
 #include "sysfs.h"
@@ -19,7 +20,7 @@ namespace {
 
 struct Words {
 	std::string log, home, onto;
-	bool accept_loss = false, ignore_fork = false, dry_run = false, quiet = false;
+	bool accept_loss = false, ignore_fork = false, release = false, dry_run = false, quiet = false;
 };
 
 Result<> check_target(const Log &log, const jsuper &super, const Device &target, bool copy)
@@ -59,12 +60,15 @@ Result<> recover(const Words &words)
 	if (!target)
 		return target.error();
 	Log log(std::move(*device));
-	const Result<jsuper> super = log.super();
+	Result<jsuper> super = log.super();
 	if (!super)
 		return super.error();
 	result = check_target(log, *super, *target, copy);
+	if (result && !copy && !words.release)
+		result = check_not_held(words.log, *super);
 	if (!result)
 		return result;
+	jmark_release(&*super, nullptr);
 
 	std::optional<Verdict> verdict;
 	{
@@ -116,6 +120,7 @@ void add_recover(const Command &app)
 		  {home});
 	command.flag("--accept-loss", words->accept_loss, "If the log is damaged, replay what is before the damage");
 	command.flag("--ignore-fork", words->ignore_fork, "Replay even over a home that was written elsewhere meanwhile");
+	command.flag("--release", words->release, "Replay even if the log is held or has marks, and drop them");
 	command.flag("--dry-run", words->dry_run, "Read and judge the log, write nothing");
 	command.flag("-q,--quiet", words->quiet, "Show no progress");
 	command.example("jbdctl recover --log /dev/nvme0n1p3 --home /dev/sdb\n"

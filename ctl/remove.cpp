@@ -7,6 +7,7 @@
 // A crash leaves the volume, or a closed one whose log is empty; both can be opened again.
 #include <fmt/core.h>
 
+#include "hold.h"
 #include "image.h"
 #include "units.h"
 #include "verbs.h"
@@ -63,7 +64,9 @@ Result<> remove_volume(const Words &words)
 	const Result<Volume> volume = find_volume(words.name);
 	if (!volume)
 		return volume.error();
-	result = check_idle(words.name);
+	result = check_not_held(words.name, volume->status);
+	if (result)
+		result = check_idle(words.name);
 	if (!result)
 		return result;
 	const Result<std::uint64_t> target = request_checkpoint(words.name);

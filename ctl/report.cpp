@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "hold.h"
 #include "units.h"
 
 namespace jbd {
@@ -54,13 +55,23 @@ Json or_null(const std::optional<T> &value)
 
 } // namespace
 
+Json marks_json(const JournalStatus &s)
+{
+	Json json = Json::array();
+
+	for (const JournalStatus::Mark &mark : s.marks)
+		json.push_back({{"name", mark.name}, {"record", mark.seq}});
+	return json;
+}
+
 std::string state_text(const JournalStatus &s)
 {
 	if (s.mode == "error")
 		return "error: " + s.reason.value_or("unknown");
 	if (s.mode == "new")
 		return "not started";
-	return s.reason ? fmt::format("{}: {}", s.home, *s.reason) : s.home;
+	const std::string held = s.held ? ", held" : s.marks.empty() ? "" : ", marked";
+	return s.reason ? fmt::format("{}{}: {}", s.home, held, *s.reason) : s.home + held;
 }
 
 std::string checkpoint_text(const Volume &v)
@@ -96,6 +107,8 @@ std::string volume_text(const Volume &v)
 					       format_sectors(s.dirty), s.epochs_behind(), format_ms(s.lag_ms)));
 	if (!checkpoint.empty())
 		text += row("Checkpoint", checkpoint);
+	if (s.held || !s.marks.empty())
+		text += row("Held", hold_text(s));
 	text += row("Epochs", fmt::format("{} at home, {} now", s.home_epoch, s.epoch));
 	text += row("Records", fmt::format("{} at home, {} durable, {} newest", s.tail_seq, s.durable_seq, s.head_seq));
 	text += row("Waiting", fmt::format("{} requests deferred now", s.deferred_now));
@@ -121,6 +134,7 @@ Json checkpoint_json(const Volume &v)
 		{"log_bytes_left", s.log_used * 512}, {"rate_bytes_per_second", s.rate * 512},
 		{"eta_seconds", or_null(seconds_left(s))},
 		{"lag_ms", s.lag_ms}, {"lag_bytes", s.dirty * 512},
+		{"held", s.held}, {"marks", marks_json(s)},
 	};
 }
 
@@ -137,6 +151,7 @@ Json volume_json(const Volume &v)
 		{"bytes", v.table.sectors * 512}, {"open_count", v.device.open_count}, {"suspended", v.device.suspended},
 		{"options", options_json(v.table.options)},
 		{"mode", s.mode}, {"home", s.home}, {"reason", or_null(s.reason)},
+		{"held", s.held}, {"marks", marks_json(s)},
 		{"log_used_sectors", s.log_used}, {"log_total_sectors", s.log_total},
 		{"tail_record", s.tail_seq}, {"durable_record", s.durable_seq}, {"head_record", s.head_seq},
 		{"epoch_at_home", s.home_epoch}, {"epoch", s.epoch},

@@ -22,6 +22,7 @@ nlohmann::ordered_json volume_json(const Volume &volume);
 // Bytes a second and time left of the checkpoint; empty: none is running.
 std::string checkpoint_text(const Volume &volume);
 nlohmann::ordered_json checkpoint_json(const Volume &volume);
+nlohmann::ordered_json marks_json(const JournalStatus &status);
 
 // Columns as wide as their widest cell; the first row is the heading.
 std::string columns(const std::vector<std::vector<std::string>> &rows);

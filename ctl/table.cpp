@@ -15,9 +15,14 @@ namespace jbd {
 namespace {
 
 constexpr std::string_view journal_keys[] = {
-	"flush", "staging_mib", "autocommit_ms", "high", "low", "max_lag_ms", "idle_ms",
+	"flush", "on_hold_full", "staging_mib", "autocommit_ms", "high", "low", "max_lag_ms", "idle_ms",
 	"inflight_kib", "index_mib",
 };
+// Those of them whose value is one of two words.
+struct Choice {
+	std::string_view key, first, second;
+};
+constexpr Choice journal_choices[] = {{"flush", "log", "home"}, {"on_hold_full", "release", "error"}};
 constexpr std::string_view checkpoint_keys[] = {"depth"};
 
 bool is_number(std::string_view text)
@@ -114,10 +119,12 @@ Result<> add_option(Options &options, std::string_view word)
 		return Error{Exit::usage, fmt::format("unknown option '{}'", key),
 			     fmt::format("Options are: {}{}.", known, checkpoint_keys[0])};
 	}
-	const bool good = key == "flush" ? value == "log" || value == "home" : is_number(value);
-	if (!good)
+	const auto choice = std::ranges::find(journal_choices, key, &Choice::key);
+	const bool one_of = choice != std::end(journal_choices);
+	if (one_of ? value != choice->first && value != choice->second : !is_number(value))
 		return Error{Exit::usage, fmt::format("option '{}' has the value '{}'", key, value),
-			     key == "flush" ? "It is flush=log or flush=home." : fmt::format("Write it as {}=NUMBER.", key)};
+			     one_of ? fmt::format("It is {0}={1} or {0}={2}.", key, choice->first, choice->second) :
+				      fmt::format("Write it as {}=NUMBER.", key)};
 	std::vector<Option> &list = journal ? options.journal : options.checkpoint;
 	const auto same = std::ranges::find(list, key, &Option::key);
 	if (same != list.end())
@@ -168,6 +175,29 @@ Result<JournalTable> parse_journal_table(std::uint64_t sectors, std::string_view
 	return table;
 }
 
+// held,mark:<name>:<record>,...
+static bool parse_hold(std::string_view text, JournalStatus &s)
+{
+	s.held = false;
+	while (!text.empty()) {
+		const std::size_t comma = std::min(text.find(','), text.size());
+		Words word(text.substr(0, comma));
+		if (text.substr(0, comma) == "held") {
+			s.held = true;
+		} else {
+			if (word.word(':') != "mark")
+				return false;
+			JournalStatus::Mark mark{std::string(word.word(':')), 0};
+			mark.seq = word.number();
+			if (word.failed() || word.more())
+				return false;
+			s.marks.push_back(std::move(mark));
+		}
+		text.remove_prefix(std::min(comma + 1, text.size()));
+	}
+	return true;
+}
+
 Result<JournalStatus> parse_journal_status(std::string_view line)
 {
 	Words words(line);
@@ -195,7 +225,8 @@ Result<JournalStatus> parse_journal_status(std::string_view line)
 	for (std::uint64_t &counter : s.counters)
 		counter = words.number();
 	s.reason = words.maybe();
-	if (words.failed() || (target && !is_number(*target)))
+	const bool hold = parse_hold(words.maybe().value_or(""), s);
+	if (words.failed() || (target && !is_number(*target)) || !hold)
 		return bad_line("journal status", line);
 	return s;
 }

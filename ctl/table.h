@@ -80,6 +80,12 @@ struct JournalStatus {
 	std::uint64_t atomic_kib;
 	std::array<std::uint64_t, journal_counters.size()> counters;
 	std::optional<std::string> reason;
+	bool held;
+	struct Mark {
+		std::string name;
+		std::uint64_t seq;
+	};
+	std::vector<Mark> marks;
 
 	std::uint64_t epochs_behind() const { return epoch > home_epoch ? epoch - home_epoch : 0; }
 };

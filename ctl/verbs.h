@@ -25,6 +25,8 @@ void add_remove(const Command &app);
 void add_list(const Command &app);
 void add_status(const Command &app);
 void add_checkpoint(const Command &app);
+void add_mark(const Command &app);
+void add_rollback(const Command &app);
 void add_log_dump(const Command &log);
 void add_log_verify(const Command &log);
 void add_recover(const Command &app);

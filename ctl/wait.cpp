@@ -10,6 +10,7 @@
 #include <charconv>
 #include <chrono>
 
+#include "hold.h"
 #include "progress.h"
 #include "signals.h"
 #include "volume.h"
@@ -35,6 +36,11 @@ Error stopped(const JournalStatus &status, const std::string &name, const std::s
 
 Result<std::uint64_t> request_checkpoint(const std::string &name)
 {
+	const Result<Volume> volume = find_volume(name);
+	if (!volume)
+		return volume.error();
+	if (volume->status.held)
+		return check_not_held(name, volume->status).error();
 	const Result<std::string> answer = dm::message(name, "checkpoint");
 	std::uint64_t target = 0;
 
@@ -79,6 +85,9 @@ Result<> wait_for_checkpoint(const std::string &name, std::uint64_t target,
 							   status.reason.value_or("unknown")),
 				     "See the kernel log (dmesg). Nothing is lost: the log holds it, and the kernel tries "
 				     "again every second."};
+		/* what was set meanwhile, and is reached */
+		if (status.held || std::ranges::any_of(status.marks, [&](const auto &mark) { return mark.seq <= status.tail_seq; }))
+			return check_not_held(name, status);
 		if (!first_seq) {
 			first_seq = status.tail_seq;
 			total = status.log_used * 512;
