@@ -21,7 +21,7 @@ def read_tables():
             if name and cells[0].isdigit():
                 size = int(cells[1]) if cells[1].isdigit() else 0
                 structs.setdefault(name, {})[cells[3]] = (int(cells[0]), size)
-            elif cells[0].isupper() and cells[0].startswith("J"):
+            elif cells[0].isupper() and cells[0][0] in "IJ":
                 constants[cells[0]] = int(cells[1], 0)
     return structs, constants
 

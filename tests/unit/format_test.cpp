@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// docs/format.md says what format.h says: every table against the compiler.
+// docs/format.md says what format.h and intent_format.h say: every table against the compiler.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -12,6 +12,7 @@
 extern "C" {
 #include <linux/types.h>
 #include <linux/kernel.h>
+#include "../../dm-checkpoint/intent_format.h"
 #include "../../dm-journal/scan.h"
 }
 
@@ -113,6 +114,20 @@ const std::map<std::string, Struct> kStructs = {
 		FIELD(jfmt_desc, seq), FIELD(jfmt_desc, pos), FIELD(jfmt_desc, next_desc),
 		FIELD(jfmt_desc, index), FIELD(jfmt_desc, nr_extents),
 		ARRAY(jfmt_desc, reserved), FLEX(jfmt_desc, extent)}}},
+	{"ifmt_super", {sizeof(ifmt_super), {
+		ARRAY(ifmt_super, magic), FIELD(ifmt_super, crc), FIELD(ifmt_super, version),
+		FIELD(ifmt_super, compat), FIELD(ifmt_super, ro_compat),
+		FIELD(ifmt_super, incompat), ARRAY(ifmt_super, uuid), FIELD(ifmt_super, nonce),
+		FIELD(ifmt_super, generation), FIELD(ifmt_super, home_len),
+		FIELD(ifmt_super, slot_start), FIELD(ifmt_super, slot_len),
+		FIELD(ifmt_super, desc_blocks), FIELD(ifmt_super, flags),
+		FIELD(ifmt_super, retired), FIELD(ifmt_super, created_ms),
+		ARRAY(ifmt_super, home_id), ARRAY(ifmt_super, reserved)}}},
+	{"ifmt_commit", {sizeof(ifmt_commit), {
+		ARRAY(ifmt_commit, magic), FIELD(ifmt_commit, crc), FIELD(ifmt_commit, nr_extents),
+		FIELD(ifmt_commit, nonce), FIELD(ifmt_commit, batch), FIELD(ifmt_commit, payload_len),
+		FIELD(ifmt_commit, time_ms), FIELD(ifmt_commit, desc_crc),
+		ARRAY(ifmt_commit, reserved)}}},
 };
 
 // "u64" -> 8, "u8[16]" -> 16, "jfmt_fp[32]" -> 512
@@ -181,6 +196,9 @@ TEST(Format, EveryConstantHasTheValueOfTheTable)
 		C(JFMT_MARKS), C(JFMT_FP), C(JFMT_DATA), C(JFMT_DISCARD), C(JFMT_ZEROES),
 		C(JFMT_HOME_BITS), C(JFMT_NOPAYLOAD_MAX), C(JFMT_SEQ_MAX), C(JFMT_POS_MAX),
 		C(JRECORD_LEN_MAX),
+		C(IFMT_VERSION), C(IFMT_BLOCK), C(IFMT_SUPER_SLOTS), C(IFMT_SUPER_STRIDE),
+		C(IFMT_SLOT_START), C(IFMT_LAST_MAX), C(IFMT_DESC_MAX), C(IFMT_DESC_EXTENTS),
+		C(IFMT_RO_COMPAT_ALL), C(IFMT_INCOMPAT_ALL),
 	};
 #undef C
 	const auto doc = tables();
@@ -190,6 +208,8 @@ TEST(Format, EveryConstantHasTheValueOfTheTable)
 		said[row[0]] = std::stoull(row[1], nullptr, 0);
 	EXPECT_EQ(said, constants);
 	EXPECT_EQ(std::string(JFMT_SUPER_MAGIC), "\x89JBDlog\n");
+	EXPECT_EQ(std::string(IFMT_SUPER_MAGIC), "\x89JBDint\n");
+	EXPECT_EQ(std::string(IFMT_COMMIT_MAGIC), "\x89JBDbat\n");
 }
 
 } // namespace
