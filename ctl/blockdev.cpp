@@ -196,23 +196,23 @@ Result<> Device::sync() const
 
 bool Device::shares_disk_with(const Device &other) const
 {
-	return block_ && other.block_ && whole_disk(number_) == whole_disk(other.number_);
+	return block_ && other.block_ && share_disk(number_, other.number_);
 }
 
-Result<> check_distinct(const std::string &home, const std::string &log)
+Result<> check_distinct(const std::string &one, const std::string &other)
 {
-	const std::string hint = "Home and log have to be different devices.";
+	const std::string hint = "Home, log and intent device have to be different devices.";
 	struct stat a, b;
 
-	if (stat(home.c_str(), &a) || stat(log.c_str(), &b))
+	if (stat(one.c_str(), &a) || stat(other.c_str(), &b))
 		return done();		/* opening it says what is wrong */
 	if (S_ISBLK(a.st_mode) && S_ISBLK(b.st_mode)) {
 		if (a.st_rdev == b.st_rdev)
-			return Error{Exit::device, fmt::format("{} and {} are the same device", home, log), hint};
+			return Error{Exit::device, fmt::format("{} and {} are the same device", one, other), hint};
 		if (whole_disk(a.st_rdev) == b.st_rdev || whole_disk(b.st_rdev) == a.st_rdev)
-			return Error{Exit::device, fmt::format("{} and {} overlap: one is a partition of the other", home, log), hint};
+			return Error{Exit::device, fmt::format("{} and {} overlap: one is a partition of the other", one, other), hint};
 	} else if (a.st_dev == b.st_dev && a.st_ino == b.st_ino) {
-		return Error{Exit::device, fmt::format("{} and {} are the same file", home, log), hint};
+		return Error{Exit::device, fmt::format("{} and {} are the same file", one, other), hint};
 	}
 	return done();
 }

@@ -65,8 +65,8 @@ private:
 	unsigned logical_ = 512, physical_ = 4096;
 };
 
-// Home and log are neither the same, by whatever name, nor is one a partition of the other.
-Result<> check_distinct(const std::string &home, const std::string &log);
+// They are neither the same, by whatever name, nor is one a partition of the other.
+Result<> check_distinct(const std::string &one, const std::string &other);
 
 } // namespace jbd
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// The files that jbdctl shares with the kernel: the log's format, its scan, the index.
+// The files that jbdctl shares with the kernel: the log's format, its scan, the index;
+// the intent device's format.
 //
 // Always true: they are compiled from the same source as in the module, and nothing
 // here repeats what they define. Crashes leave nothing here.
@@ -12,6 +13,7 @@
 extern "C" {
 #include "fork.h"
 #include "index.h"
+#include "intent_codec.h"
 #include "mark.h"
 #include "scan.h"
 }

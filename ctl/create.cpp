@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// jbdctl create: make a log, and open the volume.
+// jbdctl create: make a log, and an intent device if one is wished, and open the volume.
 //
-// Always true: the home is never written, so what is on it stays as it is. The log
-// device is written only after it was found to hold nothing, or by --force.
+// Always true: the home is never written, so what is on it stays as it is. Log and
+// intent device are written only after both were found to hold nothing, or by --force;
+// the log last, because it names the intent device.
 // A crash leaves a log without a valid superblock, or an empty log; `jbdctl open` takes it from there.
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <cstring>
+
+#include "format_intent.h"
 #include "format_log.h"
 #include "image.h"
+#include "intent.h"
 #include "modules.h"
 #include "signature.h"
 #include "sysfs.h"
@@ -50,8 +56,27 @@ Result<std::string> old_log(const Log &log)
 			   verdict->records, verdict->damage ? ", and damage behind them" : "");
 }
 
-Result<> check_log_free(const Log &log)
+// What an old intent device on the device would lose; "" if nothing.
+Result<std::string> old_intent(const Intent &intent)
 {
+	const Result<isuper> super = intent.super();
+
+	if (!super)
+		return std::string("an intent device whose superblocks cannot be used");
+	const Result<std::optional<icommit>> pending = intent.pending(*super);
+	if (!pending)
+		return pending.error();
+	if (!*pending)
+		return std::string();
+	return fmt::format("the intent device {} with batch {} of {}, which its home may have in part only",
+			   uuid_text(super->uuid), (*pending)->batch, format_sectors((*pending)->payload_len));
+}
+
+// @log: the device, whatever it is to become.
+Result<> check_free(const Log &log)
+{
+	const Intent intent(log.device());
+
 	if (log.is_log()) {
 		const Result<std::string> content = old_log(log);
 		if (!content)
@@ -61,13 +86,22 @@ Result<> check_log_free(const Log &log)
 		return Error{Exit::busy, fmt::format("{} holds {}", log.path(), *content),
 			     "Open that volume, or replay the log by 'jbdctl recover'. " + force_hint};
 	}
+	if (intent.is_intent()) {
+		const Result<std::string> content = old_intent(intent);
+		if (!content)
+			return content.error();
+		if (content->empty())
+			return done();
+		return Error{Exit::busy, fmt::format("{} holds {}", log.path(), *content),
+			     "Open that volume, or apply the batch by 'jbdctl recover'. " + force_hint};
+	}
 	const Result<std::string> signature = find_signature(log.device());
 	if (!signature)
 		return signature.error();
 	if (signature->empty())
 		return done();
 	return Error{Exit::busy, fmt::format("{} holds {}", log.path(), *signature),
-		     "Are HOME and LOG the right way round? " + force_hint};
+		     "Are the devices in the right places? " + force_hint};
 }
 
 Result<> check_home(const Device &home, const Device &log, bool force)
@@ -80,19 +114,69 @@ Result<> check_home(const Device &home, const Device &log, bool force)
 	const Result<> read = home.read(0, magic, 1);
 	if (!read)
 		return read;
+	if (!force && !std::memcmp(magic, IFMT_SUPER_MAGIC, sizeof(IFMT_SUPER_MAGIC) - 1))
+		return Error{Exit::device, fmt::format("the home {} is itself an intent device", home.path()),
+			     "Are the devices in the right places? If it is meant so, use --force."};
 	if (!force && !std::memcmp(magic, JFMT_SUPER_MAGIC, sizeof(JFMT_SUPER_MAGIC) - 1))
 		return Error{Exit::device, fmt::format("the home {} is itself a journal log", home.path()),
 			     "Are HOME and LOG the right way round? If it is meant so, use --force."};
 	return done();
 }
 
+Result<> check_usable(const Device &device, const Words &words)
+{
+	if (device.is_block() || words.no_open || words.dry_run)
+		return done();
+	return Error{Exit::device, fmt::format("{} is an image file, not a block device", device.path()),
+		     "Use --no-open to only make a log, or a device made by losetup."};
+}
+
+// An intent device that is not written yet.
+struct NewIntent {
+	Log device;		// may be a log now
+	isuper super;
+};
+
+Result<std::optional<NewIntent>> prepare_intent(const Words &words, const Device &home, const Device &log)
+{
+	const std::string &path = words.table.intent;
+
+	if (path.empty())
+		return std::optional<NewIntent>();
+	for (const std::string &other : {words.home, words.log}) {
+		const Result<> distinct = check_distinct(other, path);
+		if (!distinct)
+			return distinct.error();
+	}
+	Result<Device> device = Device::open(path, words.dry_run ? Device::Access::read : Device::Access::write);
+	if (!device)
+		return device.error();
+	const Result<> usable = check_usable(*device, words);
+	if (!usable)
+		return usable.error();
+	if (!words.force && device->shares_disk_with(log))
+		return Error{Exit::device, fmt::format("the intent device {} is on the disk of the log {}", path, words.log),
+			     "It is to survive the log, so it belongs on another disk, best the home's. --force takes it all the same."};
+	const Result<isuper> super = new_intent(*device, home);
+	if (!super)
+		return super.error();
+	NewIntent made{Log(std::move(*device)), *super};
+	if (!words.force) {
+		const Result<> free = check_free(made.device);
+		if (!free)
+			return free.error();
+	}
+	return std::optional<NewIntent>(std::move(made));
+}
+
 struct Made {
 	jsuper super;
+	std::optional<isuper> intent;
 	Plan plan;
 };
 
-// All checks, then the log. The devices are released when it returns, for the kernel to take them.
-Result<Made> make(const Words &words, const Options &options)
+// All checks, then intent device and log. The devices are released when it returns, for the kernel to take them.
+Result<Made> make(const Words &words, Options options)
 {
 	LogWish wish{{}, words.record_kib};
 	if (!words.unit.empty()) {
@@ -110,10 +194,11 @@ Result<Made> make(const Words &words, const Options &options)
 	Result<Device> device = Device::open(words.log, words.dry_run ? Device::Access::read : Device::Access::write);
 	if (!device)
 		return device.error();
-	for (const Device *each : {&*home, &*device})
-		if (!each->is_block() && !words.no_open && !words.dry_run)
-			return Error{Exit::device, fmt::format("{} is an image file, not a block device", each->path()),
-				     "Use --no-open to only make a log, or a device made by losetup."};
+	for (const Device *each : {&*home, &*device}) {
+		result = check_usable(*each, words);
+		if (!result)
+			return result.error();
+	}
 	result = check_home(*home, *device, words.force);
 	if (!result)
 		return result.error();
@@ -122,27 +207,45 @@ Result<Made> make(const Words &words, const Options &options)
 		return geo.error();
 	const Log log(std::move(*device));
 	if (!words.force) {
-		result = check_log_free(log);
+		result = check_free(log);
 		if (!result)
 			return result.error();
 	}
-	const Result<jsuper> super = new_super(*geo, words.label.empty() ? words.name : words.label,
+	const Result<std::optional<NewIntent>> intent = prepare_intent(words, *home, log.device());
+	if (!intent)
+		return intent.error();
+	result = words.table.complete(options, *geo, *intent ? &(*intent)->super.geo : nullptr,
+				      *intent ? table_name((*intent)->device.device()) : "");
+	if (!result)
+		return result.error();
+	Result<jsuper> super = new_super(*geo, words.label.empty() ? words.name : words.label,
 					       home->is_block() ? device_identity(home->number()) : "");
 	if (!super)
 		return super.error();
+	if (*intent)
+		std::ranges::copy((*intent)->super.uuid, super->intent_uuid);
 	if (!words.dry_run) {
-		result = write_new_log(log.device(), *super);
+		result = *intent ? write_new_intent((*intent)->device.device(), (*intent)->super) : done();
+		if (result)
+			result = write_new_log(log.device(), *super);
 		if (!result)
 			return result.error();
 	}
-	return Made{*super, make_plan(words.name, *super, *home, log.device(), options)};
+	return Made{*super, *intent ? std::optional((*intent)->super) : std::nullopt,
+		    make_plan(words.name, *super, *home, log.device(), options)};
 }
 
-std::string describe(const Words &words, const jgeo &geo)
+std::string describe(const Words &words, const Made &made)
 {
-	return fmt::format("{}: a log of {}, records up to {}, unit {}, for a home of {}", words.log,
-			   format_sectors(geo.area_len), format_sectors(geo.record_max), format_sectors(geo.unit),
-			   format_sectors(geo.home_len));
+	const jgeo &geo = made.super.geo;
+	std::string text = fmt::format("{}: a log of {}, records up to {}, unit {}, for a home of {}", words.log,
+				       format_sectors(geo.area_len), format_sectors(geo.record_max), format_sectors(geo.unit),
+				       format_sectors(geo.home_len));
+
+	if (made.intent)
+		text += fmt::format("\n{}: its intent device, for batches of up to {}", words.table.intent,
+				    format_sectors(igeo_payload_max(&made.intent->geo)));
+	return text;
 }
 
 Result<> create(const Words &words)
@@ -167,17 +270,18 @@ Result<> create(const Words &words)
 	if (!made)
 		return made.error();
 	if (words.dry_run) {
-		fmt::print("Would format {}\n{}", describe(words, made->super.geo), words.no_open ? "" : made->plan.text());
+		fmt::print("Would format {}\n{}", describe(words, *made), words.no_open ? "" : made->plan.text());
 		return done();
 	}
-	fmt::print("Formatted {}\n", describe(words, made->super.geo));
+	fmt::print("Formatted {}\n", describe(words, *made));
 	if (words.no_open)
 		return done();
 	result = activate(made->plan);
 	if (!result)
 		return Error{result.error().code, result.error().text,
-			     fmt::format("{} The log is ready: 'jbdctl open {} {} {}' tries again.", result.error().hint,
-					 words.name, words.home, words.log)};
+			     fmt::format("{} The log is ready: 'jbdctl open {} {} {}{}' tries again.", result.error().hint,
+					 words.name, words.home, words.log,
+					 words.table.intent.empty() ? "" : " --intent " + words.table.intent)};
 	fmt::print("/dev/mapper/{} is open. Use it in place of {} from now on, never both.\n", words.name, words.home);
 	return done();
 }
@@ -197,12 +301,13 @@ void add_create(const Command &app)
 	command.option("--record-kib", "KIB", words->record_kib, "The longest record, and with it the largest atomic write");
 	command.option("--label", "TEXT", words->label, "A name kept in the log (default: NAME)");
 	words->table.add_to(command);
-	command.flag("--force", words->force, "Overwrite what is on LOG");
-	command.flag("--no-open", words->no_open, "Only make the log; takes image files as well");
+	command.flag("--force", words->force, "Overwrite what is on LOG, and on the intent device");
+	command.flag("--no-open", words->no_open, "Only make log and intent device; takes image files as well");
 	command.flag("--dry-run", words->dry_run, "Check, and print what would be done, do nothing");
 	command.example("umount /srv\n"
 			"jbdctl create srv /dev/sdb /dev/nvme0n1p3\n"
-			"mount /dev/mapper/srv /srv");
+			"mount /dev/mapper/srv /srv\n"
+			"jbdctl create srv /dev/sdb1 /dev/nvme0n1p3 --intent /dev/sdb2");
 	command.does([=] { return create(*words); });
 }
 

@@ -84,16 +84,23 @@ Result<jgeo> choose_geometry(const Device &log, const Device &home, const LogWis
 	return geo;
 }
 
+Result<> draw_identity(std::uint8_t (&uuid)[16], __u64 &nonce)
+{
+	if (getrandom(uuid, sizeof(uuid), 0) != sizeof(uuid) || getrandom(&nonce, sizeof(nonce), 0) != sizeof(nonce))
+		return os_error(errno, "drawing a random identity");
+	uuid[6] = (uuid[6] & 0x0f) | 0x40;	/* RFC 4122, version 4 */
+	uuid[8] = (uuid[8] & 0x3f) | 0x80;
+	return done();
+}
+
 Result<jsuper> new_super(const jgeo &geo, const std::string &label, const std::string &home_id)
 {
 	jsuper super{};
 
 	super.geo = geo;
-	if (getrandom(super.uuid, sizeof(super.uuid), 0) != sizeof(super.uuid) ||
-	    getrandom(&super.geo.nonce, sizeof(super.geo.nonce), 0) != sizeof(super.geo.nonce))
-		return os_error(errno, "drawing an identity for the log");
-	super.uuid[6] = (super.uuid[6] & 0x0f) | 0x40;	/* RFC 4122, version 4 */
-	super.uuid[8] = (super.uuid[8] & 0x3f) | 0x80;
+	const Result<> drawn = draw_identity(super.uuid, super.geo.nonce);
+	if (!drawn)
+		return drawn.error();
 	super.created_ms = now_ms();
 	super.first_new_seq = 1;
 	label.copy(super.label, sizeof(super.label) - 1);
@@ -104,22 +111,28 @@ Result<jsuper> new_super(const jgeo &geo, const std::string &label, const std::s
 Result<> write_new_log(const Device &log, const jsuper &super)
 {
 	const Buffer block = make_buffer(JFMT_SUPER_SIZE);
-	const std::uint64_t end = round_down(log.sectors(), std::max(1u, log.logical_block() / 512));
-	const std::uint64_t ends_with = std::min<std::uint64_t>(end - JFMT_AREA_START, 2048);
 	jsuper first = super;
 
-	/* signatures lie at either end of a device */
-	Result<> result = log.zero(0, JFMT_AREA_START);
-	if (result)
-		result = log.zero(end - ends_with, ends_with);
-	if (result)
-		result = log.sync();
-	if (!result)
-		return result;
 	first.generation = 0;
 	jsuper_encode(&first, block.get());
-	result = log.write(0, block.get(), JFMT_SUPER_SIZE / JFMT_SECTOR);
-	return result ? log.sync() : result;
+	return write_first_super(log, block.get());
+}
+
+Result<> write_first_super(const Device &device, const void *block)
+{
+	static_assert(JFMT_SUPER_SIZE == IFMT_BLOCK && JFMT_AREA_START == IFMT_SLOT_START);
+	const std::uint64_t end = round_down(device.sectors(), std::max(1u, device.logical_block() / 512));
+	const std::uint64_t ends_with = std::min<std::uint64_t>(end - JFMT_AREA_START, 2048);
+
+	/* signatures lie at either end of a device */
+	Result<> result = device.zero(0, JFMT_AREA_START);
+	if (result)
+		result = device.zero(end - ends_with, ends_with);
+	if (result)
+		result = device.sync();
+	if (result)
+		result = device.write(0, block, JFMT_SUPER_SIZE / JFMT_SECTOR);
+	return result ? device.sync() : result;
 }
 
 } // namespace jbd

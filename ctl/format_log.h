@@ -30,6 +30,11 @@ Result<jgeo> choose_geometry(std::uint64_t log_sectors, unsigned logical, unsign
 Result<jsuper> new_super(const jgeo &geo, const std::string &label, const std::string &home_id);
 Result<> write_new_log(const Device &log, const jsuper &super);
 
+// A random uuid and nonce.
+Result<> draw_identity(std::uint8_t (&uuid)[16], __u64 &nonce);
+// Wipe what signatures there may be, then write @block, the superblock in slot 0.
+Result<> write_first_super(const Device &device, const void *block);
+
 } // namespace jbd
 
 #endif

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// jbdctl log dump: superblocks and records, as they are. Only reads. Crashes leave nothing here.
+// jbdctl log dump: superblocks and records, or batches, as they are. Only reads. Crashes leave nothing here.
 #include <endian.h>
 
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
 
+#include "format_intent.h"
 #include "image.h"
+#include "intent_dump.h"
 #include "units.h"
 #include "verbs.h"
 
@@ -20,11 +22,6 @@ struct Words {
 	std::string log;
 	bool as_json = false, extents = false;
 };
-
-const char *kind_name(jfmt_kind kind)
-{
-	return kind == JFMT_DATA ? "data" : kind == JFMT_DISCARD ? "discard" : "zeroes";
-}
 
 std::string flag_names(std::uint32_t flags)
 {
@@ -72,6 +69,8 @@ void print_log(const jsuper &s)
 		   s.label, uuid_text(s.uuid), format_time(s.created_ms),
 		   g.home_len, format_sectors(g.home_len), *s.home_id ? ", " : "", s.home_id,
 		   g.area_start, g.area_len, format_sectors(g.area_len), format_sectors(g.unit), format_sectors(g.record_max));
+	if (is_bound(s))
+		fmt::print("Bound to the intent device {}\n\n", uuid_text(s.intent_uuid));
 }
 
 void print_super(const jsuper &s)
@@ -110,6 +109,7 @@ Json super_json(const jsuper &s)
 		{"barrier_seq", s.barrier_seq}, {"barrier_pos", s.barrier_pos.v}, {"barrier_crc", s.barrier_crc},
 		{"first_new_seq", s.first_new_seq}, {"recoveries", s.recoveries},
 		{"held", (s.flags & JFMT_SUPER_HELD) != 0}, {"marks", marks},
+		{"intent_uuid", is_bound(s) ? Json(uuid_text(s.intent_uuid)) : Json(nullptr)},
 	};
 }
 
@@ -220,6 +220,8 @@ Result<> dump(const Words &words)
 	Result<Device> device = Device::open(words.log, Device::Access::read);
 	if (!device)
 		return device.error();
+	if (const Intent intent(*device); intent.is_intent())
+		return dump_intent(intent, words.extents, words.as_json);
 	const Log log(std::move(*device));
 	const Result<jsuper> super = log.super();
 	if (!super && !log.is_log())
@@ -261,10 +263,10 @@ Result<> dump(const Words &words)
 void add_log_dump(const Command &log)
 {
 	const auto words = std::make_shared<Words>();
-	const Command command = log.add("dump", "Print the superblocks and the records of a log that is not in use");
+	const Command command = log.add("dump", "Print the superblocks and the records of a log, or the batches of an intent device, that is not in use");
 
-	required({command.argument("LOG", words->log, "The device or image file with the log")});
-	command.flag("--extents", words->extents, "Print each record's extents as well");
+	required({command.argument("LOG", words->log, "The device or image file with the log, or the intent device")});
+	command.flag("--extents", words->extents, "Print the extents of each record or batch as well");
 	command.flag("--json", words->as_json, "For programs");
 	command.example("jbdctl log dump /dev/nvme0n1p3 --extents");
 	command.does([=] { return dump(*words); });

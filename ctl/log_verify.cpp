@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// jbdctl log verify: read all of a log, and judge. Only reads. Crashes leave nothing here.
+// jbdctl log verify: read all of a log, or the batch of an intent device, and judge. Only reads. Crashes leave nothing here.
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
 
+#include "intent_dump.h"
 #include "signals.h"
 #include "units.h"
 #include "verbs.h"
@@ -56,6 +57,8 @@ Result<> verify_log(const Words &words)
 	Result<Device> device = Device::open(words.log, Device::Access::read);
 	if (!device)
 		return device.error();
+	if (const Intent intent(*device); intent.is_intent())
+		return verify_intent(intent, words.as_json, words.quiet);
 	const Log log(std::move(*device));
 	const Result<jsuper> super = log.super();
 	if (!super)
@@ -80,9 +83,9 @@ Result<> verify_log(const Words &words)
 void add_log_verify(const Command &log)
 {
 	const auto words = std::make_shared<Words>();
-	const Command command = log.add("verify", "Read a log that is not in use, and check every record and checksum");
+	const Command command = log.add("verify", "Read a log or an intent device that is not in use, and check every checksum");
 
-	required({command.argument("LOG", words->log, "The device or image file with the log")});
+	required({command.argument("LOG", words->log, "The device or image file with the log, or the intent device")});
 	command.flag("--json", words->as_json, "For programs");
 	command.flag("-q,--quiet", words->quiet, "Show no progress");
 	command.example("jbdctl log verify /dev/nvme0n1p3 && echo good");

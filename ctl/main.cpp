@@ -24,7 +24,7 @@ constexpr const char *footer =
 	"  2  permission denied\n"
 	"  3  device not found, or not the right one\n"
 	"  4  in use, or exists already\n"
-	"  5  the log is damaged\n"
+	"  5  the log, or the intent device, is damaged\n"
 	"  6  a device failed\n"
 	"  7  interrupted, or the time was up; the work can be taken up again\n"
 	"  8  the kernel module is missing, or refused\n"

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// jbdctl open: activate a volume from its home and its log.
+// jbdctl open: activate a volume from its home, its log and its intent device.
 //
-// Always true: both superblocks have been judged before the kernel is asked; neither
+// Always true: all superblocks have been judged before the kernel is asked; no
 // device is written here, but for the log's superblock with --ignore-fork.
 // A crash leaves at most NAME-home, which `jbdctl close NAME` removes.
 #include <fmt/core.h>
 
+#include "format_intent.h"
 #include "image.h"
+#include "intent.h"
 #include "modules.h"
 #include "sysfs.h"
 #include "units.h"
@@ -54,8 +56,45 @@ Result<> check_pair(const Log &log, const jsuper &super, const Device &home)
 	return done();
 }
 
+Result<> check_image(const Device &device, const Words &words)
+{
+	if (device.is_block() || words.dry_run)
+		return done();
+	return Error{Exit::device, fmt::format("{} is an image file, not a block device", device.path()),
+		     fmt::format("Attach it by 'losetup -f --show {}' and use that device.", device.path())};
+}
+
+// Does the intent device that was given, if there is one, belong to the log and to the home?
+Result<> judge_intent(const Words &words, Options &options, const jsuper &log, const Device &home)
+{
+	const std::string &path = words.table.intent;
+
+	if (path.empty()) {
+		const Result<> bound = check_bound(words.log, log, path, nullptr);
+		return bound ? words.table.complete(options, log.geo, nullptr, "") : bound;
+	}
+	for (const std::string &other : {words.home, words.log}) {
+		const Result<> distinct = check_distinct(other, path);
+		if (!distinct)
+			return distinct;
+	}
+	const Result<Device> device = Device::open(path, Device::Access::read);
+	if (!device)
+		return device.error();
+	const Intent intent(*device);
+	const Result<isuper> super = intent.super();
+	if (!super)
+		return super.error();
+	Result<> result = check_bound(words.log, log, path, &*super);
+	if (result)
+		result = check_intent_home(intent, *super, home);
+	if (result)
+		result = check_image(*device, words);
+	return result ? words.table.complete(options, log.geo, &super->geo, table_name(*device)) : result;
+}
+
 // The devices are released when it returns, for the kernel to take them.
-Result<Plan> judge(const Words &words, const Options &options)
+Result<Plan> judge(const Words &words, Options options)
 {
 	const Result<> distinct = check_distinct(words.home, words.log);
 	if (!distinct)
@@ -74,10 +113,13 @@ Result<Plan> judge(const Words &words, const Options &options)
 	const Result<> pair = check_pair(log, *super, *home);
 	if (!pair)
 		return pair.error();
-	for (const Device *each : {&std::as_const(*home), &log.device()})
-		if (!each->is_block() && !words.dry_run)
-			return Error{Exit::device, fmt::format("{} is an image file, not a block device", each->path()),
-				     fmt::format("Attach it by 'losetup -f --show {}' and use that device.", each->path())};
+	Result<> checked = check_image(*home, words);
+	if (checked)
+		checked = check_image(log.device(), words);
+	if (checked)
+		checked = judge_intent(words, options, *super, *home);
+	if (!checked)
+		return checked.error();
 	const std::optional<std::string> fork = log.fork(*super, *home);
 	if (fork && !words.ignore_fork)
 		return Error{Exit::device, *fork,

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// jbdctl remove: bring everything home, close the volume, retire its log.
+// jbdctl remove: bring everything home, close the volume, retire its log and wipe its
+// intent device.
 //
-// Always true: the log is retired only after a scan found nothing in it that the home
-// has not got. Ctrl-C before that leaves a working volume.
-// A crash leaves the volume, or a closed one whose log is empty; both can be opened again.
+// Always true: the log is retired only after a scan found nothing in it, and nothing in
+// the intent device, that the home has not got. Ctrl-C before that leaves a working volume.
+// A crash leaves the volume, or a closed one whose log is empty; both can be opened
+// again. Or a retired log, and an intent device that holds nothing.
 #include <fmt/core.h>
 
 #include "hold.h"
 #include "image.h"
+#include "intent.h"
 #include "units.h"
 #include "verbs.h"
 #include "verify.h"
@@ -24,10 +27,34 @@ struct Words {
 	bool quiet = false;
 };
 
-Result<> retire(const std::string &path, const Volume &volume)
+Result<> check_empty(const Intent &intent, const std::string &reopen)
 {
-	const std::string reopen = fmt::format("Open it again by 'jbdctl open {} {} {}', then try again.", volume.name,
-					       volume.home(), path);
+	const Result<isuper> super = intent.super();
+	if (!super)
+		return super.error();
+	const Result<std::optional<icommit>> pending = intent.pending(*super);
+	if (!pending)
+		return pending.error();
+	if (!*pending)
+		return done();
+	return Error{Exit::busy, fmt::format("the intent device {} holds batch {}, which the home may have in part only",
+					     intent.path(), (*pending)->batch), reopen};
+}
+
+Result<> retire(const std::string &path, const std::optional<std::string> &intent_path, const Volume &volume)
+{
+	const std::string reopen = fmt::format("Open it again by 'jbdctl open {} {} {}{}', then try again.", volume.name,
+					       volume.home(), path, intent_path ? " --intent " + *intent_path : "");
+	std::optional<Device> intent_device;
+	if (intent_path) {
+		Result<Device> opened = Device::open(*intent_path, Device::Access::write);
+		if (!opened)
+			return opened.error();
+		intent_device = std::move(*opened);
+		const Result<> empty = check_empty(Intent(*intent_device), reopen);
+		if (!empty)
+			return empty;
+	}
 	Result<Device> device = Device::open(path, Device::Access::write);
 	if (!device)
 		return device.error();
@@ -45,7 +72,8 @@ Result<> retire(const std::string &path, const Volume &volume)
 		return Error{Exit::busy, fmt::format("{} was written while it was being removed; the log {} holds {} records",
 						     volume.name, path, verdict->records), reopen};
 	super->flags = (super->flags | JFMT_SUPER_RETIRED) & ~JFMT_SUPER_RUNNING;
-	return log.write_super(*super);
+	const Result<> retired = log.write_super(*super);
+	return retired && intent_device ? Intent(*intent_device).wipe() : retired;
 }
 
 Result<> remove_volume(const Words &words)
@@ -76,11 +104,12 @@ Result<> remove_volume(const Words &words)
 	if (result)
 		result = deactivate(words.name);
 	if (result)
-		result = retire(volume->log(), *volume);
+		result = retire(volume->log(), volume->intent(), *volume);
 	if (!result)
 		return result;
-	fmt::print("{} is removed. {} has everything and can be used by itself; the log {} is retired.\n", words.name,
-		   volume->home(), volume->log());
+	fmt::print("{} is removed. {} has everything and can be used by itself; the log {} is retired{}.\n", words.name,
+		   volume->home(), volume->log(),
+		   volume->intent() ? fmt::format(", the intent device {} is wiped", *volume->intent()) : "");
 	return done();
 }
 
@@ -89,7 +118,7 @@ Result<> remove_volume(const Words &words)
 void add_remove(const Command &app)
 {
 	const auto words = std::make_shared<Words>();
-	const Command remove = app.add("remove", "Bring everything home, close the volume and retire the log");
+	const Command remove = app.add("remove", "Bring everything home, close the volume and retire its log and intent device");
 
 	required({remove.argument("NAME", words->name, "The volume")});
 	remove.option("--timeout", "TIME", words->timeout, "Give up after this time; the volume works on");

@@ -47,6 +47,17 @@ Json options_json(const std::vector<Option> &options)
 	return json;
 }
 
+std::string order_text(const Volume &v, const CheckpointStatus::Batches &b)
+{
+	if (b.order == "strict")
+		return "strict, epoch after epoch: the home alone is what a disk could have crashed into";
+	const std::string state = b.home == "torn" ? "the home alone is torn" :
+		b.home == "applying" ? "the home is between two states, the intent device has the batch" :
+		"the home alone is consistent";
+	return fmt::format("{}{}; {}; {} batches{}", b.order, v.intent() ? " device " + *v.intent() : "", state, b.batches,
+			   b.failed ? fmt::format(", {} failed", b.failed) : "");
+}
+
 template <typename T>
 Json or_null(const std::optional<T> &value)
 {
@@ -98,6 +109,8 @@ std::string volume_text(const Volume &v)
 					  v.device.open_count ? "in use" : "not in use"));
 	text += row("Home", fmt::format("{}{}", v.home(), v.home_status && v.home_status->last_error ?
 					", last error " + *v.home_status->last_error : ""));
+	if (v.home_status && v.home_status->batches)
+		text += row("Order", order_text(v, *v.home_status->batches));
 	text += row("Log", fmt::format("{}  {} {} % of {} used", v.log(), format_bar(s.log_used, s.log_total, 24),
 				       percent(s.log_used, s.log_total), format_sectors(s.log_total)));
 	if (s.home == "clean")
@@ -147,7 +160,7 @@ Json volume_json(const Volume &v)
 		counters[journal_counters[i]] = s.counters[i];
 	Json json = {
 		{"name", v.name}, {"device", "/dev/mapper/" + v.name}, {"uuid", v.uuid},
-		{"home_device", v.home()}, {"log_device", v.log()},
+		{"home_device", v.home()}, {"log_device", v.log()}, {"intent_device", or_null(v.intent())},
 		{"bytes", v.table.sectors * 512}, {"open_count", v.device.open_count}, {"suspended", v.device.suspended},
 		{"options", options_json(v.table.options)},
 		{"mode", s.mode}, {"home", s.home}, {"reason", or_null(s.reason)},
@@ -170,6 +183,13 @@ Json volume_json(const Volume &v)
 			{"reads", h.reads}, {"in_flight", h.in_flight}, {"queued", h.queued}, {"held", h.held},
 			{"write_errors", h.write_errors}, {"last_error", or_null(h.last_error)},
 		};
+		if (h.batches) {
+			const CheckpointStatus::Batches &b = *h.batches;
+			json["home_target"].update({
+				{"order", b.order}, {"home", b.home}, {"batches", b.batches}, {"batches_failed", b.failed},
+				{"intent_sectors", b.intent_sectors}, {"applied_sectors", b.applied_sectors},
+			});
+		}
 	}
 	return json;
 }

@@ -8,10 +8,12 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 
 namespace jbd {
@@ -77,6 +79,32 @@ dev_t whole_disk(dev_t number)
 	if (error || !fs::exists(real / "partition"))
 		return number;
 	return parse_number(first_line(real.parent_path() / "dev"));
+}
+
+// The disks at the bottom. @depth ends what the kernel does not allow anyway, a loop.
+static void add_disks(dev_t number, std::set<dev_t> &disks, unsigned depth = 16)
+{
+	std::error_code error;
+	const dev_t whole = whole_disk(number);
+	bool bottom = true;
+
+	for (const fs::directory_entry &slave : fs::directory_iterator(sys(whole) / "slaves", error)) {
+		const dev_t below = parse_number(first_line(slave.path() / "dev"));
+		bottom = false;
+		if (depth && below)
+			add_disks(below, disks, depth - 1);
+	}
+	if (bottom)
+		disks.insert(whole);
+}
+
+bool share_disk(dev_t one, dev_t other)
+{
+	std::set<dev_t> a, b;
+
+	add_disks(one, a);
+	add_disks(other, b);
+	return std::ranges::any_of(a, [&](dev_t disk) { return b.contains(disk); });
 }
 
 // mountinfo: "36 35 8:1 / /srv rw,noatime ..."

@@ -21,6 +21,8 @@ std::string device_name(std::string_view major_minor);
 std::string device_users(dev_t number);
 // The disk that a partition is part of; else the device itself.
 dev_t whole_disk(dev_t number);
+// Is there a disk that is below both, through partitions, logical volumes and RAID?
+bool share_disk(dev_t one, dev_t other);
 // An identity that stays with the device's contents or hardware, as text.
 std::string device_identity(dev_t number);
 // The loop device that is attached to an image file.

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::string_view journal_keys[] = {
 	"flush", "on_hold_full", "staging_mib", "autocommit_ms", "high", "low", "max_lag_ms", "idle_ms",
-	"inflight_kib", "index_mib",
+	"inflight_kib", "index_mib", "batch_mib",
 };
 // Those of them whose value is one of two words.
 struct Choice {
@@ -241,6 +241,14 @@ Result<CheckpointStatus> parse_checkpoint_status(std::string_view line)
 				     &s.reads, &s.in_flight, &s.queued, &s.held, &s.write_errors})
 		*field = words.number();
 	s.last_error = words.maybe();
+	if (words.more()) {
+		CheckpointStatus::Batches b;
+		b.order = words.text();
+		b.home = words.text();
+		for (std::uint64_t *field : {&b.batches, &b.failed, &b.intent_sectors, &b.applied_sectors})
+			*field = words.number();
+		s.batches = b;
+	}
 	if (words.failed())
 		return bad_line("checkpoint status", line);
 	return s;

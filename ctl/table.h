@@ -33,7 +33,7 @@ struct Options {
 // "key=value" as given to --opt; refuses keys that no target has.
 Result<> add_option(Options &options, std::string_view word);
 
-// NAME-home: 0 <sectors> checkpoint <home> [<#opt> [<key> <value>]...]
+// NAME-home: 0 <sectors> checkpoint <home> [<#opt> [<key> <value>]...]; intent and order are keys
 struct CheckpointTable {
 	std::uint64_t sectors;
 	std::string home;
@@ -96,6 +96,15 @@ struct CheckpointStatus {
 	std::uint64_t in_flight, queued, held;
 	std::uint64_t write_errors;
 	std::optional<std::string> last_error;
+
+	// Modules of version 1.0 do not say it.
+	struct Batches {
+		std::string order;	// strict, relaxed, intent
+		std::string home;	// consistent, applying, torn
+		std::uint64_t batches, failed;
+		std::uint64_t intent_sectors, applied_sectors;
+	};
+	std::optional<Batches> batches;
 };
 
 Result<JournalStatus> parse_journal_status(std::string_view line);

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "command.h"
+#include "core.h"
 #include "result.h"
 #include "table.h"
 
@@ -33,11 +34,14 @@ void add_recover(const Command &app);
 
 // The words that create and open have in common.
 struct TableWords {
-	std::string flush;
+	std::string flush, intent, order;
 	std::vector<std::string> options;
 
 	void add_to(const Command &command);
 	Result<Options> parse() const;
+	// What parse() gave, made complete for a log of @log, and the intent device if there is one:
+	// how much a batch covers, and what the checkpoint calls @intent_name.
+	Result<> complete(Options &parsed, const jgeo &log, const igeo *intent, const std::string &intent_name) const;
 };
 
 void warn(const std::string &text);

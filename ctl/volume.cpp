@@ -46,7 +46,8 @@ Error in_use(const std::string &name, const std::string &users)
 		"Release it first (umount, vgchange -an, swapoff), then try again."};
 }
 
-// How a table names the device: its path, unless a table cannot hold it.
+} // namespace
+
 std::string table_name(const Device &device)
 {
 	const std::string &path = device.path();
@@ -55,8 +56,6 @@ std::string table_name(const Device &device)
 	});
 	return plain || !device.is_block() ? path : device_name(device.number());
 }
-
-} // namespace
 
 std::string home_name(const std::string &name)
 {
@@ -221,6 +220,16 @@ std::string Volume::home() const
 std::string Volume::log() const
 {
 	return device_name(table.log);
+}
+
+std::optional<std::string> Volume::intent() const
+{
+	if (!home_table)
+		return {};
+	const auto option = std::ranges::find(home_table->options, "intent", &Option::key);
+	if (option == home_table->options.end())
+		return {};
+	return device_name(option->value);
 }
 
 Result<std::vector<std::string>> volume_names()

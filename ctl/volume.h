@@ -31,6 +31,8 @@ struct Plan {
 	std::string text() const;	// the tables, for people and for dmsetup
 };
 
+// How a table names the device: its path, unless a table cannot hold it.
+std::string table_name(const Device &device);
 Plan make_plan(const std::string &name, const jsuper &super, const Device &home, const Device &log,
 	       const Options &options);
 
@@ -45,6 +47,7 @@ struct Volume {
 
 	std::string home() const;	// names of the devices
 	std::string log() const;
+	std::optional<std::string> intent() const;
 };
 
 Result<> need_root(const std::string &verb);
