@@ -11,7 +11,6 @@
  * anything that was acknowledged as durable.
  */
 #include <linux/mm.h>
-#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "journal.h"
@@ -93,8 +92,8 @@ void jwin_to_bio(const struct jwin *w, struct jpos pos, u32 sectors, struct bio 
  */
 static void copy(void *to, const void *from, u32 bytes)
 {
-	if (bytes == SZ_4K)
-		memcpy(to, from, SZ_4K);
+	if (bytes == PAGE_SIZE)
+		memcpy(to, from, PAGE_SIZE);
 	else
 		memcpy(to, from, bytes);
 }

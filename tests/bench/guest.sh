@@ -60,6 +60,17 @@ start() {
 		echo 0 > /sys/block/bcache0/bcache/sequential_cutoff
 		dev=/dev/bcache0
 		;;
+	journal-relaxed)
+		jbdctl create v "$home" "$log" --opt idle_ms=0 --order relaxed > /dev/null
+		dev=/dev/mapper/v
+		;;
+	journal-intent)	# on the home's own disk
+		sectors=$((HOME_MIB * 2048))
+		dmsetup create intent --table "0 2097152 linear $home 0"
+		dmsetup create rest --table "0 $((sectors - 2097152)) linear $home 2097152"
+		jbdctl create v /dev/mapper/rest "$log" --opt idle_ms=0 --intent /dev/mapper/intent --force > /dev/null
+		dev=/dev/mapper/v
+		;;
 	journal)
 		jbdctl create v "$home" "$log" --opt idle_ms=0 > /dev/null
 		dev=/dev/mapper/v
@@ -78,7 +89,10 @@ stop() {
 		for d in /sys/fs/bcache/*-*/stop; do echo 1 > "$d"; done
 		wait_for 60 test ! -b /dev/bcache0
 		;;
-	journal) jbdctl close v > /dev/null ;;
+	journal*)
+		jbdctl close v > /dev/null
+		for d in rest intent; do [ ! -e /dev/mapper/$d ] || dmsetup remove $d; done
+		;;
 	esac
 }
 

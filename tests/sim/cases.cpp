@@ -176,7 +176,10 @@ Case random_case(uint64_t seed)
 	c.opts = random_opts(r);
 	c.tear = c.opts.unit == 8 && r.chance(75) ? 8 : 1;
 	c.former = r.chance(25);
-	uint32_t gens = r.of({1u, 2u, 3u, 4u});
+	bool laps = r.chance(10);	/* many recoveries near the end of a lap */
+	uint32_t gens = laps ? 4 : r.of({1u, 2u, 3u, 4u});
+	if (laps)
+		c.opts.batch_mib = c.opts.batch_payload = 0;
 	for (uint32_t g = 0; g < gens; g++) {
 		Generation gen;
 		uint32_t items = g + 1 < gens ? 2 + r.below(14) : 4 + r.below(20);
@@ -186,7 +189,7 @@ Case random_case(uint64_t seed)
 		gen.mood = random_mood(r);
 		if (c.opts.batch_mib && r.chance(40))
 			several_epochs(r, c.opts, gen, g);
-		else if (g && r.chance(40))
+		else if (g && r.chance(laps ? 90 : 40))
 			long_first_record(c.opts, gen);
 		else
 			opening(r, c.opts, gen);
