@@ -111,7 +111,7 @@ Result<> check_intent_home(const Intent &intent, const isuper &super, const Devi
 
 std::uint64_t batch_mib_most(const igeo &geo)
 {
-	return (igeo_payload_max(&geo) - IFMT_LAST_MAX) * sector_size >> 20;
+	return (igeo_payload_max(&geo) - geo.last_max) * sector_size >> 20;
 }
 
 } // namespace jbd

@@ -2,8 +2,9 @@
 //
 // Preloaded into jbdctl: end the process at the CRASH_AT-th write, hole or flush,
 // counted from 1, in place of doing it; a write is half done before. With CRASH_LOSES
-// set, what no flush of the same file has covered is then undone: the device's volatile
-// cache is lost. With CRASH_FAILS set, that call fails with EIO instead, and no other.
+// set, what no flush of the same file has covered is then undone, also when the process
+// ends by itself: the device's volatile cache is lost. With CRASH_FAILS set, that call
+// fails with EIO instead, and no other.
 //
 // Always true: everything before that call has been done, nothing after it.
 #define _GNU_SOURCE
@@ -15,7 +16,7 @@
 
 struct undo {
 	struct undo *next;	/* written before it */
-	int fd;
+	int fd, own;		/* own: still open when the process ends */
 	off64_t at;
 	size_t bytes;
 	unsigned char was[];
@@ -41,7 +42,11 @@ static void remember(int fd, size_t bytes, off64_t at)
 	u = malloc(sizeof(*u) + bytes);
 	if (!u || pread64(fd, u->was, bytes, at) != (ssize_t)bytes)
 		abort();
-	*u = (struct undo){undo, fd, at, bytes};
+	u->next = undo;
+	u->fd = fd;
+	u->own = dup(fd);
+	u->at = at;
+	u->bytes = bytes;
 	undo = u;
 }
 
@@ -52,6 +57,12 @@ static ssize_t write_now(int fd, const void *data, size_t bytes, off64_t at)
 	return next(fd, data, bytes, at);
 }
 
+__attribute__((destructor)) static void lose(void)
+{
+	for (; undo; undo = undo->next)
+		write_now(undo->own, undo->was, undo->bytes, undo->at);
+}
+
 /* Returns what the call is to return, or does not. */
 static int crash(void)
 {
@@ -59,8 +70,7 @@ static int crash(void)
 		errno = EIO;
 		return -1;
 	}
-	for (; undo; undo = undo->next)
-		write_now(undo->fd, undo->was, undo->bytes, undo->at);
+	lose();
 	_exit(99);
 }
 
@@ -90,10 +100,12 @@ int fdatasync(int fd)
 	if (crash_now())
 		return crash();
 	while (*u) {
-		if ((*u)->fd == fd)
+		if ((*u)->fd == fd) {
+			close((*u)->own);
 			*u = (*u)->next;
-		else
+		} else {
 			u = &(*u)->next;
+		}
 	}
 	return next(fd);
 }

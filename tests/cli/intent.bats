@@ -488,7 +488,7 @@ untouched() { cmp home <(noise 8M) && cmp intent before; }
 # Seen red: extents without their kind; the state of the older batch.
 @test "log dump shows superblocks, batches and extents, and changes nothing" {
 	make_intent
-	batches <<< $'old 3 data:0+8\nbatch 4 data:8+8 discard:100+50 zeroes:3+1'
+	batches <<< $'old 3 data:0+8\nbatch 4 discard:100+50 data:8+8 zeroes:3+1'
 	cp intent before
 	chmod 444 intent
 	run -0 jbdctl log dump intent --extents
@@ -500,7 +500,7 @@ untouched() { cmp home <(noise 8M) && cmp intent before; }
 	[ "$(jq -r '[.batches[] | [.batch, .state, .nr_extents, .payload_sectors]] | tostring' dump)" = \
 		'[[4,"pending",3,8],[3,"retired",1,8]]' ]
 	[ "$(jq -r '[.batches[0].extents[] | [.kind, .home, .len, .intent_sector]] | tostring' dump)" = \
-		'[["data",8,8,2088],["discard",100,50,null],["zeroes",3,1,null]]' ]
+		'[["discard",100,50,null],["data",8,8,2088],["zeroes",3,1,null]]' ]
 	[ "$(jbdctl log dump intent --json | jq '.batches[0].extents')" = null ]
 	[ "$(jbdctl log verify intent --json | jq -r '[.verdict, .batch, .payload_sectors, .emptied_sectors] | tostring')" = \
 		'["good",4,8,51]' ]

@@ -20,7 +20,7 @@ using namespace jbd;
 
 namespace {
 
-constexpr __u64 kDevice = 16384, kHome = 256, kHomeMost = 4096;	// sectors
+constexpr __u64 kDevice = 2048, kHome = 256, kHomeMost = 4096;	// sectors
 constexpr size_t kExtentsMost = 600;
 using Bytes = std::vector<__u8>;
 
@@ -74,9 +74,8 @@ struct Places {
 
 	Places()
 	{
-		CHECK(igeo_make(kDevice, &g));
-		g.nonce = 0x0123456789abcdef;
-		g.home_len = kHome;
+		g = {.nonce = 0x0123456789abcdef, .home_len = kHome, .slot_start = 136, .slot_len = 952, .desc_blocks = 2,
+		     .last_max = 16};
 	}
 	__u64 commit(__u64 batch) const { return igeo_slot(&g, batch) * JFMT_SECTOR; }
 	__u64 descriptors(__u64 batch) const { return igeo_desc(&g, batch) * JFMT_SECTOR; }
@@ -104,11 +103,11 @@ void write_batch(Input &in, __u64 number)
 	std::vector<jfmt_extent> descriptors;
 	Bytes block(IFMT_BLOCK), payload;
 	const unsigned shape = in.take<uint8_t>();
-	const size_t n = shape % 16 == 15 ? 250 + shape : 1 + shape % 8;
+	const size_t n = shape % 16 == 15 ? 200 + shape : 1 + shape % 8;
 
 	for (size_t i = 0; i < n; i++) {
 		iextent x = {in.below(kHome), 1 + in.take<uint8_t>() % 12u, 0, jfmt_kind(shape / 16 % 3 ? 0 : i % 3)};
-		x.len = std::min<__u32>(x.len, static_cast<__u32>(kHome - x.home));
+		x.len = std::min<__u32>(n > 8 ? 1 : x.len, static_cast<__u32>(kHome - x.home));
 		if (x.kind == JFMT_DATA) {
 			const size_t start = payload.size();
 			for (__u32 s = 0; s < x.len; s++)

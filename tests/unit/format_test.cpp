@@ -120,7 +120,7 @@ const std::map<std::string, Struct> kStructs = {
 		FIELD(ifmt_super, incompat), ARRAY(ifmt_super, uuid), FIELD(ifmt_super, nonce),
 		FIELD(ifmt_super, generation), FIELD(ifmt_super, home_len),
 		FIELD(ifmt_super, slot_start), FIELD(ifmt_super, slot_len),
-		FIELD(ifmt_super, desc_blocks), FIELD(ifmt_super, flags),
+		FIELD(ifmt_super, desc_blocks), FIELD(ifmt_super, last_max),
 		FIELD(ifmt_super, retired), FIELD(ifmt_super, created_ms),
 		ARRAY(ifmt_super, home_id), ARRAY(ifmt_super, reserved)}}},
 	{"ifmt_commit", {sizeof(ifmt_commit), {

@@ -132,7 +132,7 @@ TEST(Intent, EveryFieldOfASuperblockLiesWhereTheFormatSays)
 	EXPECT_EQ(u64_at(72), kHome);
 	EXPECT_EQ(u64_at(80), 2048u);
 	EXPECT_EQ(u64_at(88), (kDevice - 2048) / 2);
-	EXPECT_EQ(u64_at(96), sb.geo.desc_blocks);	// flags are 0
+	EXPECT_EQ(u64_at(96), sb.geo.desc_blocks | 4096ull << 32);	// last_max
 	EXPECT_EQ(u64_at(104), 13u);
 	EXPECT_EQ(u64_at(112), 14u);
 	EXPECT_EQ(at[120], 'x');
@@ -171,6 +171,9 @@ TEST(Intent, ASuperblockThatContradictsItselfIsInsane)
 		{"no room for the last member", [&](ifmt_super &s) {
 			s.slot_len = cpu_to_le64((1 + g.desc_blocks) * 8 + IFMT_LAST_MAX);
 		}},
+		{"no last member", [](ifmt_super &s) { s.last_max = 0; }},
+		{"last member too long", [](ifmt_super &s) { s.last_max = cpu_to_le32(IFMT_LAST_MAX + 1); }},
+		{"last member that wraps", [](ifmt_super &s) { s.last_max = cpu_to_le32(~0u); }},
 		{"no descriptors", [](ifmt_super &s) { s.desc_blocks = 0; }},
 		{"descriptors fill the slot", [&](ifmt_super &s) {
 			s.desc_blocks = cpu_to_le32(static_cast<__u32>(g.slot_len / 8));

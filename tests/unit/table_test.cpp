@@ -46,6 +46,8 @@ TEST(Table, LinesAreWhatTheTargetsTake)
 	EXPECT_EQ(plain.line(), "0 2048 journal /dev/mapper/v-home /dev/sdc");
 	EXPECT_EQ(full.line(), "0 2048 journal /dev/mapper/v-home /dev/sdc 4 flush home high 80");
 	EXPECT_EQ((CheckpointTable{8, "/dev/sdb", {{"depth", "64"}}}.line()), "0 8 checkpoint /dev/sdb 2 depth 64");
+	EXPECT_EQ((CheckpointTable{8, "/dev/sdb", {{"intent", "/dev/sdd"}, {"depth", "64"}}}.line()),
+		  "0 8 checkpoint /dev/sdb 4 intent /dev/sdd depth 64");
 }
 
 TEST(Table, WhatIsPrintedIsReadBack)
@@ -89,7 +91,8 @@ TEST(Table, OptionsGoToTheTargetThatTakesThem)
 	ASSERT_TRUE(add_option(options, "depth=16"));
 	ASSERT_TRUE(add_option(options, "max_lag_ms=0"));
 	ASSERT_TRUE(add_option(options, "flush=log"));
-	EXPECT_EQ(options.journal, (std::vector<Option>{{"flush", "log"}, {"max_lag_ms", "0"}}));
+	ASSERT_TRUE(add_option(options, "batch_mib=8"));
+	EXPECT_EQ(options.journal, (std::vector<Option>{{"flush", "log"}, {"max_lag_ms", "0"}, {"batch_mib", "8"}}));
 	EXPECT_EQ(options.checkpoint, (std::vector<Option>{{"depth", "16"}}));
 }
 
@@ -178,5 +181,26 @@ TEST(Status, CheckpointFieldsAreWhereTheyBelong)
 	EXPECT_EQ(s->held, 9u);
 	EXPECT_EQ(s->write_errors, 10u);
 	EXPECT_EQ(s->last_error, "write:-5");
+	EXPECT_FALSE(s->batches);
 	EXPECT_FALSE(parse_checkpoint_status("idle 1 2 3"));
+}
+
+// Seen red: a field left out, and two exchanged; the words asked for although they are not there.
+TEST(Status, CheckpointWordsOfBatchesAreTakenIfTheyAreThere)
+{
+	const std::string before = "idle 1 2 3 4 5 6 7 8 9 10 -", line = before + " intent applying 11 12 13 14";
+	const Result<CheckpointStatus> s = parse_checkpoint_status(line), more = parse_checkpoint_status(line + " later");
+
+	ASSERT_TRUE(s);
+	ASSERT_TRUE(s->batches);
+	EXPECT_FALSE(s->last_error);
+	EXPECT_EQ(s->batches->order, "intent");
+	EXPECT_EQ(s->batches->home, "applying");
+	EXPECT_EQ(s->batches->batches, 11u);
+	EXPECT_EQ(s->batches->failed, 12u);
+	EXPECT_EQ(s->batches->intent_sectors, 13u);
+	EXPECT_EQ(s->batches->applied_sectors, 14u);
+	EXPECT_TRUE(more && more->batches);
+	for (const char *end : {" intent", " intent applying", " intent applying 11 12 13", " intent applying 11 x 13 14"})
+		EXPECT_FALSE(parse_checkpoint_status(before + end)) << end;
 }
