@@ -113,7 +113,6 @@ scribble() {
 	[ "$(vstat v 33)" = "$want" ]
 	# and if the slot that was written last rots
 	jbdctl close v
-	cp --sparse=never "$log" /tmp/log.img
 	dd if=/dev/zero of="$log" bs=4k seek=$(( $(jbdctl log dump --json "$log" | jq '[.slots[].super.generation] | if .[0] > .[1] then 0 else 16 end') )) \
 		count=1 oflag=direct conv=notrunc status=none
 	opens

@@ -11,7 +11,7 @@ namespace {
 
 const std::string good_status =
 	"rw lagging 1200/6144 10:20:30 4:7 25 800 1500 96 2 4096/1048576 1024 "
-	"1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 -";
+	"1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 - held,mark:one:12,mark:a.b-c:4294967300";
 
 std::vector<std::string> words_of(const std::string &line)
 {
@@ -135,19 +135,28 @@ TEST(Status, JournalFieldsAreWhereTheyBelong)
 	for (std::size_t i = 0; i < s->counters.size(); i++)
 		EXPECT_EQ(s->counters[i], i + 1) << journal_counters[i];
 	EXPECT_FALSE(s->reason);
+	EXPECT_TRUE(s->held);
+	ASSERT_EQ(s->marks.size(), 2u);
+	EXPECT_EQ(s->marks[0].name, "one");
+	EXPECT_EQ(s->marks[0].seq, 12u);
+	EXPECT_EQ(s->marks[1].name, "a.b-c");
+	EXPECT_EQ(s->marks[1].seq, 4294967300u);
 }
 
 TEST(Status, JournalDashesAndLaterWordsAreTaken)
 {
 	std::vector<std::string> words = words_of(good_status);
 	words[5] = "-";
-	words.back() = "home-write";
+	words.back() = "-";
+	words.end()[-2] = "home-write";
 	words.push_back("from-a-later-version");
 	const Result<JournalStatus> s = parse_journal_status(join(words));
 
 	ASSERT_TRUE(s);
 	EXPECT_FALSE(s->target_seq);
 	EXPECT_EQ(s->reason, "home-write");
+	EXPECT_FALSE(s->held);
+	EXPECT_TRUE(s->marks.empty());
 }
 
 TEST(Status, JournalLinesThatAreTooShortOrNoNumbersAreRefused)
@@ -156,10 +165,15 @@ TEST(Status, JournalLinesThatAreTooShortOrNoNumbersAreRefused)
 
 	for (std::size_t n = 0; n < words.size(); n++)
 		EXPECT_FALSE(parse_journal_status(join({words.begin(), words.begin() + static_cast<std::ptrdiff_t>(n)}))) << n;
-	for (std::size_t n = 2; n + 1 < words.size(); n++) {
+	for (std::size_t n = 2; n + 2 < words.size(); n++) {
 		std::vector<std::string> broken = words;
 		broken[n] = "x";
 		EXPECT_FALSE(parse_journal_status(join(broken))) << n;
+	}
+	for (const char *hold : {"x", "mark", "mark:one", "mark:one:", "mark:one:x", "mark:one:1,x", "hold:one:1"}) {
+		std::vector<std::string> broken = words;
+		broken.back() = hold;
+		EXPECT_FALSE(parse_journal_status(join(broken))) << hold;
 	}
 	EXPECT_FALSE(parse_journal_status("Fail"));
 }
