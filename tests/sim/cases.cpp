@@ -137,6 +137,34 @@ void opening(Random &r, const machine_opts &o, Generation &g)
 	}
 }
 
+/*
+ * Holds, marks and rollbacks, put between what is there; drawn on their own, so that the rest of the case is what it
+ * is without them. A rollback ends its generation, and a mark may be from a former one.
+ */
+void hold_items(uint64_t seed, Case &c)
+{
+	Random r(seed ^ 0x401d);
+
+	if (c.opts.flush_home || !r.chance(40))
+		return;
+	c.opts.full_error = r.chance(60);
+	for (size_t g = 0; g < c.gens.size(); g++) {
+		std::vector<Item> &items = c.gens[g].items;
+		const uint32_t marks = 1 + r.below(3);
+
+		for (uint32_t n = r.below(4); n; n--) {
+			Do kind = r.of({Do::mark, Do::mark, Do::mark, Do::hold, Do::release});
+			uint16_t mark = static_cast<uint16_t>(kind == Do::release && r.chance(40) ? NO_MARK : r.below(marks));
+
+			items.insert(items.begin() + r.below(static_cast<uint32_t>(items.size() + 1)), {kind, mark, 0, r.chance(30)});
+		}
+		if (!g)
+			items.insert(items.begin() + r.below(static_cast<uint32_t>(items.size() + 1)), {Do::mark, 0, 0, r.chance(30)});
+		if (r.chance(40))
+			items.insert(items.end(), {Do::rollback, static_cast<uint16_t>(r.below(marks)), 0, false});
+	}
+}
+
 /* It may not fit where the last one ended, so what a crash left there stays. */
 void long_first_record(const machine_opts &o, Generation &g)
 {
@@ -197,6 +225,7 @@ Case random_case(uint64_t seed)
 			gen.items.push_back(random_item(r, c.opts, errors));
 		c.gens.push_back(gen);
 	}
+	hold_items(seed, c);
 	return c;
 }
 
@@ -286,6 +315,8 @@ std::string Case::text() const
 
 	each_option(o, [&](auto &v) { out << v << ','; });
 	out << tear << ',' << effort << ',' << former;
+	if (opts.full_error)
+		out << ",1";
 	for (const Generation &g : gens) {
 		out << '/' << g.seed << ',' << g.pick << ',' << unsigned(g.mood.preempt) << ',' << unsigned(g.mood.early) << ','
 		    << unsigned(g.mood.fibers) << ',' << unsigned(g.mood.works) << ',' << unsigned(g.mood.disks) << ','
@@ -305,6 +336,8 @@ bool Case::parse(const std::string &text, Case &out)
 	out = Case();
 	each_option(out.opts, [&](auto &v) { in >> v >> comma; });
 	in >> out.tear >> comma >> out.effort >> comma >> out.former;
+	if (in.peek() == ',')
+		in >> comma >> out.opts.full_error;
 	while (in >> comma && comma == '/') {
 		Generation g;
 

@@ -171,7 +171,8 @@ void History::clear()
 	reads.clear();
 	bytes.clear();
 	values.clear();
-	quiet = refused = false;
+	holds.clear();
+	quiet = refused = gave_up = false;
 	last_reads = 0;
 	failure.clear();
 }

@@ -4,6 +4,7 @@
  *
  * Always true: an operation's events enclose the real one; every operation completes, or the run has failed (P5).
  */
+#include <cerrno>
 #include <cstring>
 
 #include "world.h"
@@ -133,7 +134,41 @@ bool resumed(int error)
 	return false;
 }
 
-/* False: the volume is gone. */
+Held &hold(Do kind, unsigned mark)
+{
+	static const char *const names[] = {"m0", "m1", "m2", "m3"};
+	const char *word = kind == Do::hold ? "hold" : kind == Do::mark ? "mark" : kind == Do::release ? "release" : "rollback";
+	const char *name = mark < MACHINE_MARKS && kind != Do::hold ? names[mark] : "";
+	Held held = {kind, *name ? mark : NO_MARK};
+
+	dr.h->gave_up |= machine_gave_up();
+	if (kind == Do::rollback)
+		held.seq = machine_mark_seq(name);
+	held.sub = tick();
+	dr.h->holds.push_back(held);
+	size_t at = dr.h->holds.size() - 1;
+	held.error = machine_hold(word, name);
+	held.done = tick();
+	if (kind == Do::mark)
+		held.seq = machine_mark_seq(name);
+	simk_progress();
+	return dr.h->holds[at] = held;
+}
+
+/* False: the volume is at a mark now, or gone. */
+bool rollback(unsigned mark)
+{
+	join();
+	machine_suspend(false);
+	simk_progress();
+	const int error = hold(Do::rollback, mark).error;
+	/* half of it may be done, if a disk failed */
+	if (error && error != -ENOENT)
+		return resumed(error);
+	return resumed(machine_resume(nullptr)) && error;
+}
+
+/* False: the volume is gone, or at a mark. */
 bool do_item(const Item &item)
 {
 	char status[512];
@@ -163,6 +198,13 @@ bool do_item(const Item &item)
 	case Do::fail:
 		disks_fail(item.sector, item.sectors);
 		break;
+	case Do::hold:
+	case Do::mark:
+	case Do::release:
+		hold(item.kind, item.sector);
+		break;
+	case Do::rollback:
+		return rollback(item.sector);
 	default:
 		start(item.kind, item.sector, item.sectors);
 	}
@@ -187,7 +229,11 @@ void program(void *)
 		if (!do_item(item))
 			break;
 	}
-	if (!dr.h->refused) {
+	const bool back = !dr.h->holds.empty() && dr.h->holds.back().kind == Do::rollback && !dr.h->holds.back().error;
+	if (!dr.h->refused && back) {
+		start(Do::read, 0, home);
+		join();
+	} else if (!dr.h->refused) {
 		join();
 		uint32_t flush = static_cast<uint32_t>(dr.ops->size());
 		start(Do::flush, 0, 0);
@@ -197,6 +243,7 @@ void program(void *)
 		start(Do::read, 0, home);
 		join();
 	}
+	dr.h->gave_up |= machine_gave_up();
 	dr.finished = true;
 }
 

@@ -306,7 +306,7 @@ Violation Enumerate::torn(Time t)
 Violation Enumerate::rotten(Time t, uint32_t sector, uint32_t sectors, const Found &before, bool known)
 {
 	std::vector<uint8_t> saved(&image.log[sector * 512ul], &image.log[(sector + sectors) * 512ul]);
-	Found found = {0, 0};
+	Found found = {};
 
 	totals.states++;
 	std::memset(&image.log[sector * 512ul], 0, saved.size());
@@ -314,8 +314,8 @@ Violation Enumerate::rotten(Time t, uint32_t sector, uint32_t sectors, const Fou
 	std::memcpy(&image.log[sector * 512ul], saved.data(), saved.size());
 	if (v.rule == "P1 refused")
 		return {};
-	if (!v.any() && known && found.link < before.link)
-		v = {"rule 9", "what was durable is lost, and recovery takes it for the end of the log"};
+	if (!v.any() && known)
+		v = judge.lost(before, found, t);
 	if (v.any()) {
 		v.text += "; log sectors [" + std::to_string(sector) + ", +" + std::to_string(sectors) + ") had rotted";
 		story = tell(v, t);
@@ -329,7 +329,7 @@ Violation Enumerate::rot(Time t)
 	const std::vector<Link> &links = judge.links();
 	std::vector<size_t> there;
 	uint64_t key, durable = 0;
-	Found before = {0, 0};
+	Found before = {};
 	Violation v;
 
 	for (size_t i = 1; i < links.size(); i++)
@@ -375,7 +375,7 @@ Violation Enumerate::rot(Time t)
 Violation Enumerate::scrambled(Time t)
 {
 	std::vector<size_t> flying;
-	Found found = {0, 0};
+	Found found = {};
 	uint64_t key;
 	Violation v;
 

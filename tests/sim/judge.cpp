@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The oracle; see judge.h for what it promises. A judge that is asked about an unknown value calls it garbage. */
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 #include "judge.h"
@@ -212,9 +213,11 @@ Violation Judge::check_order(const std::vector<uint32_t> &record_of) const
 /* A recovery that cuts off what it gave up: a unit of zeroes, before anybody can see the volume. */
 static bool cuts_off(const History &h, const Write &w, uint32_t unit)
 {
+	const Time back = h.holds.empty() || h.holds.back().kind != Do::rollback ? NEVER : h.holds.back().sub;
+
 	return w.fua && w.sectors == unit && std::all_of(&h.bytes[w.data], &h.bytes[w.data] + unit * 512, [](uint8_t b) { return !b; }) &&
 	       std::none_of(h.events.begin(), h.events.end(),
-			    [&](const Event &e) { return e.what == Event::op_sub && e.time < w.sub; });
+			    [&](const Event &e) { return e.what == Event::op_sub && e.time < w.sub && w.sub < back; });
 }
 
 Violation Judge::build_chain(const History &h)
@@ -245,6 +248,12 @@ Violation Judge::check_reads(const History &h) const
 		for (uint32_t i = 0; i < r.values.size(); i++) {
 			uint32_t s = read.sector + i;
 			Value v = r.values[i];
+			if (read.sub > back_done) {
+				if (v != back->volume[s] && back->volume[s] != ANY)
+					return {"rollback", "sector " + std::to_string(s) + " reads as " + name(v) + ", and was " +
+						name(back->volume[s]) + " at the mark"};
+				continue;
+			}
 			bool loose = false, fits = false;
 			auto hidden = [&](Time done) {
 				for (uint32_t k = first_op; k < ops.size(); k++)
@@ -290,7 +299,103 @@ Violation Judge::check_barrier(const History &h) const
 	return {};
 }
 
-Violation Judge::history(const History &h)
+/*----------------------------------------------------------------
+ * Holds and marks
+ *--------------------------------------------------------------*/
+
+const std::vector<Value> *Judge::volume_at(uint64_t seq) const
+{
+	for (const Link &l : chain)
+		if (l.seq == seq)
+			return &l.volume;
+	const auto found = former.find(seq);
+	return found == former.end() ? nullptr : &found->second;
+}
+
+/* At @t, is it certain that a superblock has this mark, or hold? Somebody was told so, and nobody began to end it. */
+bool Judge::must_hold(uint32_t bit, Time t) const
+{
+	bool held = marks & bit;
+
+	for (const Held &e : holds) {
+		if (e.kind == Do::release || e.kind == Do::rollback)
+			held &= e.sub >= t || (e.kind == Do::release ? !(e.bits() & bit) : e.bits() == bit || bit == MACHINE_HELD);
+		else
+			held |= e.bits() == bit && !e.error && e.done < t;
+	}
+	return held && !gave_up;
+}
+
+/* Is it possible? */
+bool Judge::may_hold(uint32_t bit, Time t) const
+{
+	bool held = marks & bit;
+
+	for (const Held &e : holds) {
+		if (e.kind == Do::release)
+			held &= !(e.bits() & bit) || e.error || e.done >= t;
+		else if (e.kind != Do::rollback)
+			held |= e.bits() == bit && e.sub < t;
+	}
+	return held;
+}
+
+/* It holds all that was acknowledged before it was asked for. */
+Violation Judge::check_mark(const Held &mark) const
+{
+	const std::vector<Value> *volume = volume_at(mark.seq);
+
+	if (!volume)
+		return {"mark", "mark " + std::to_string(mark.mark) + " names record " + std::to_string(mark.seq) + ", which there is not"};
+	for (uint32_t s = 0; s < home; s++) {
+		const Value v = (*volume)[s];
+		Time done = v >= first_op && v < ops.size() ? ops[v].done : 0;
+
+		for (uint32_t i = first_op; v == ZERO && i < ops.size(); i++)
+			if (ops[i].wipes() && ops[i].touches(s) && ops[i].sub < mark.done)
+				done = std::max(done, ops[i].done);
+		for (uint32_t i = first_op; v != ANY && i < ops.size(); i++)
+			if ((ops[i].writes() || (ops[i].wipes() && !keeps(ops[i]))) && ops[i].touches(s) && !ops[i].failed &&
+			    ops[i].sub != NEVER && ops[i].sub > done && ops[i].done < mark.sub)
+				return {"mark", "mark " + std::to_string(mark.mark) + " has " + name(v) + " in sector " + std::to_string(s) +
+					", and op " + std::to_string(i) + " was acknowledged before"};
+	}
+	return {};
+}
+
+Violation Judge::check_holds(const History &h, bool failures)
+{
+	holds = h.holds;
+	gave_up = h.gave_up;
+	back.reset();
+	back_done = NEVER;
+	for (const Held &e : holds) {
+		const std::string what = std::string(1, static_cast<char>(e.kind)) + " of mark " + std::to_string(e.mark);
+		const bool unknown = e.error == -ENOENT && !must_hold(e.bits(), e.sub);
+
+		if (e.kind == Do::mark && !e.error) {
+			if (Violation v = check_mark(e); v.any())
+				return v;
+		}
+		if (e.error && !failures && e.error != -EEXIST && !unknown)
+			return {"mark", what + " fails with " + std::to_string(e.error)};
+		if (e.kind != Do::rollback || e.error == -ENOENT)
+			continue;
+		const std::vector<Value> *volume = volume_at(e.seq);
+		if (!volume && !e.error)
+			return {"rollback", what + " goes to record " + std::to_string(e.seq) + ", which there is not"};
+		if (!volume)
+			continue;
+		back = Link{.seq = e.seq, .volume = *volume, .hi = NEVER, .sub = e.sub};
+		back_done = e.error ? NEVER : e.done;
+	}
+	for (const Write &w : h.writes)
+		if (w.disk == HOME_DISK && must_hold(MACHINE_HELD, w.sub))
+			return {"hold", "the home is written at " + std::to_string(w.sub) + ", under a hold"};
+	return {};
+}
+
+Violation Judge::history(const History &h, bool failures)
 {
 	first_op = h.first_op;
 	hi_before = hi;
@@ -300,6 +405,8 @@ Violation Judge::history(const History &h)
 	Violation v = check_barrier(h);
 	if (!v.any())
 		v = build_chain(h);
+	if (!v.any())
+		v = check_holds(h, failures);
 	return v.any() ? v : check_reads(h);
 }
 
@@ -318,7 +425,7 @@ bool Judge::is_some_record(const Value *at_home) const
 	};
 
 	return std::any_of(chain.rbegin(), chain.rend(), [&](const Link &l) { return same(l.volume); }) ||
-	       std::any_of(past.rbegin(), past.rend(), same);
+	       std::any_of(former.rbegin(), former.rend(), [&](const auto &f) { return same(f.second); });
 }
 
 Violation Judge::state(const Image &image, Value *volume, Found &found)
@@ -365,31 +472,57 @@ Violation Judge::state(const Image &image, Value *volume, Found &found)
 
 	machine_recover(&rd, &m);
 	tail = m.tail_seq;
+	found.marks = m.marks;
 	if (!m.ok)
 		return {"P1 refused", std::string("recovery refuses: ") + m.why};
 	auto link = std::lower_bound(chain.begin(), chain.end(), m.last_seq,
 				     [](const Link &l, uint64_t seq) { return l.seq < seq; });
-	if (link == chain.end() || link->seq != m.last_seq)
+	const bool there = link != chain.end() && link->seq == m.last_seq;
+	if (!there && !(back && back->seq == m.last_seq))
 		return {m.last_seq < chain.front().seq ? "P1 durable" : "P2 prefix",
 			"recovery ends with record " + std::to_string(m.last_seq) + ", which " +
 			(m.last_seq < chain.front().seq ? "is before the last barrier" : "was never written in this generation")};
-	found.link = static_cast<uint32_t>(link - chain.begin());
+	found.link = static_cast<uint32_t>(there ? link - chain.begin() : static_cast<long>(chain.size()));
+	const Link &is = link_of(found);
 	for (uint32_t s = 0; s < home; s++)
-		if (volume[s] != link->volume[s] && link->volume[s] != ANY)
+		if (volume[s] != is.volume[s] && is.volume[s] != ANY)
 			return {"P2 prefix", "up to record " + std::to_string(m.last_seq) + " sector " + std::to_string(s) +
-				" should have " + name(link->volume[s]) + " and has " + name(volume[s])};
+				" should have " + name(is.volume[s]) + " and has " + name(volume[s])};
 	return {};
 }
 
 Violation Judge::at(const Found &f, Time t) const
 {
-	const Link &link = chain[f.link];
+	const Link &link = link_of(f);
+	const bool went_back = is_back(link) && back->sub < t;
 
-	if (link.hi < t)
+	for (uint32_t bit = 1; bit <= MACHINE_HELD; bit <<= 1) {
+		const std::string what = bit == MACHINE_HELD ? "the hold" : "a mark";
+		if (!(f.marks & bit) && must_hold(bit, t))
+			return {"mark", what + " (" + std::to_string(bit) + ") is lost"};
+		if ((f.marks & bit) && !may_hold(bit, t))
+			return {"mark", what + " (" + std::to_string(bit) + ") is there, and nobody asked for it, or it was released"};
+	}
+	if (back_done < t && !is_back(link))
+		return {"rollback", "recovery ends with record " + std::to_string(link.seq) + ", after a rollback to record " +
+			std::to_string(back->seq)};
+	if (!went_back && link.hi < t)
 		return {"P1 durable", "recovery ends with record " + std::to_string(link.seq) +
 			", which lacks what was acknowledged as durable at " + std::to_string(link.hi)};
 	if (c.opts.flush_home && first_ack < t && f.home_hi < t)
 		return {"P1 flush home", "the home alone lacks what was acknowledged as durable at " + std::to_string(f.home_hi)};
+	return {};
+}
+
+Violation Judge::lost(const Found &before, const Found &found, Time t) const
+{
+	if (back_done < t && !is_back(link_of(found)))
+		return {"rollback", "what a rollback gave up is back"};
+	/* it was not acknowledged yet */
+	if (is_back(link_of(before)) && back->sub < t)
+		return {};
+	if (found.link < before.link)
+		return {"rule 9", "what was durable is lost, and recovery takes it for the end of the log"};
 	return {};
 }
 
@@ -404,15 +537,18 @@ void Judge::advance(const Found &f, const Value *volume, Time t)
 			op.done = NEVER;
 	}
 	fill_tables();
-	base_seq = chain[f.link].seq;
-	for (uint32_t i = 0; i <= f.link; i++)
-		past.push_back(chain[i].volume);
+	const Link is = link_of(f);
+	base_seq = is.seq;
+	for (size_t i = 0; i < chain.size() && i <= f.link && f.link < chain.size(); i++)
+		former[chain[i].seq] = chain[i].volume;
+	former.erase(former.upper_bound(base_seq), former.end());
+	marks = f.marks;
 	for (const Link &l : chain)
 		if (l.sub < t)
 			used_seq = std::max(used_seq, l.seq);
 	for (uint32_t s = 0; s < home; s++) {
 		/* discarded, and the home carries out nothing: what it has is not settled before it is overwritten */
-		base[s] = chain[f.link].volume[s] == ANY ? ANY : volume[s];
+		base[s] = is.volume[s] == ANY ? ANY : volume[s];
 		for (Value v = 0; v < ops.size(); v++)
 			if (base[s] != ANY || hi_of(v, s) != NEVER)
 				hi_of(v, s) = base[s] == v ? NEVER : std::min(hi_of(v, s), t);

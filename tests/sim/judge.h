@@ -8,10 +8,13 @@
  *   chain    the volume after each record in log order, built from what was sent to the log, not from what was found there
  *
  * P1: no value of the volume is covered before the cut. P2: the volume is exactly one link of the chain. P3: a write lies
- * in one record. P4: there is one time at which the home's values all were allowed.
+ * in one record. A rollback gives the volume of its mark, exactly, and for good. P4: there is one time at which the home's values all were allowed.
  */
 #ifndef SIM_JUDGE_H
 #define SIM_JUDGE_H
+
+#include <map>
+#include <optional>
 
 #include "world.h"
 
@@ -28,8 +31,9 @@ struct Link {
 
 /* What one disk state gives; how it is judged depends on the time only through hi. */
 struct Found {
-	uint32_t link;
+	uint32_t link;		/* of the chain; behind its end: the mark of a rollback */
 	Time home_hi;
+	uint32_t marks;		/* machine_found.marks */
 };
 
 class Judge {
@@ -40,10 +44,12 @@ public:
 	Time clock = 1;
 
 	/* Fill the tables from a generation; what is wrong with the history itself, if anything. */
-	Violation history(const History &h);
+	Violation history(const History &h, bool failures);
 	/* One disk state; @volume is work space. */
 	Violation state(const Image &image, Value *volume, Found &found);
 	Violation at(const Found &f, Time t) const;
+	/* Sectors rotted, and @before became @found: what nobody may lose without being told? */
+	Violation lost(const Found &before, const Found &found, Time t) const;
 	/* The power is cut at @t with this result: the next generation starts from it. */
 	void advance(const Found &f, const Value *volume, Time t);
 
@@ -62,8 +68,13 @@ private:
 	uint64_t used_seq;		/* the greatest sequence that was ever written before this generation */
 	uint32_t first_op = 1;
 	std::vector<Link> chain;
-	std::vector<std::vector<Value>> past;	/* volumes after records before this generation */
 	Time first_ack = NEVER;		/* of a flush or FUA in this generation */
+	std::map<uint64_t, std::vector<Value>> former;	/* the volume after each record before this generation */
+	uint32_t marks = 0;		/* that it began with */
+	std::vector<Held> holds;
+	bool gave_up = false;
+	std::optional<Link> back;	/* the mark that it returned to; sub: when that began */
+	Time back_done = NEVER;
 
 	bool is_some_record(const Value *at_home) const;
 	bool keeps(const Op &op) const { return op.kind == Do::discard && !c.opts.discard_max; }
@@ -78,6 +89,13 @@ private:
 	Violation check_order(const std::vector<uint32_t> &record_of) const;
 	Violation check_reads(const History &h) const;
 	Violation check_barrier(const History &h) const;
+	const Link &link_of(const Found &f) const { return f.link < chain.size() ? chain[f.link] : *back; }
+	bool is_back(const Link &l) const { return back && l.seq == back->seq; }
+	const std::vector<Value> *volume_at(uint64_t seq) const;
+	bool must_hold(uint32_t bit, Time t) const;
+	bool may_hold(uint32_t bit, Time t) const;
+	Violation check_mark(const Held &mark) const;
+	Violation check_holds(const History &h, bool failures);
 };
 
 } /* namespace sim */

@@ -90,6 +90,7 @@ static void opts_of(const struct machine_opts *o, struct journal_opts *out)
 		.high = o->high, .low = o->low, .max_lag_ms = o->max_lag_ms, .idle_ms = o->idle_ms,
 		.inflight_kib = o->inflight_kib, .index_mib = 4,
 		.batch_mib = o->batch_mib,
+		.full_error = o->full_error,
 	};
 }
 
@@ -214,6 +215,33 @@ bool machine_is_home(uint64_t seq)
 	r = journal_is_home(j, seq) || journal_is_home(j, j->ckpt_goal) || j->error || j->ckpt_stalled;
 	spin_unlock_irq(&j->lock);
 	return r;
+}
+
+int machine_hold(const char *word, const char *name)
+{
+	char *argv[] = { (char *)word, (char *)name }, result[32] = "";
+	int r = mc.active->type->message(mc.active, *name ? 2 : 1, argv, result, sizeof(result));
+
+	return r < 0 ? r : 0;
+}
+
+static struct journal *active_journal(void)
+{
+	return ((struct journal_table *)mc.active->private)->j;
+}
+
+uint64_t machine_mark_seq(const char *name)
+{
+	const struct jfmt_mark *m = jmark_find(&active_journal()->super, name);
+
+	return m ? jmark_cut(m).seq : ~0ull;
+}
+
+bool machine_gave_up(void)
+{
+	const char *reason = active_journal()->hold.reason;
+
+	return reason && !strcmp(reason, "hold-released");
 }
 
 int machine_status(char *out, unsigned int bytes)
@@ -342,6 +370,7 @@ void machine_recover(const struct machine_reader *rd, struct machine_found *foun
 	static struct jsuper sb[2];
 	static struct jscan_result res;
 	enum jsuper_verdict v[2];
+	unsigned int i;
 	int best;
 
 	v[0] = jsuper_decode(rd->log, rd->log_sectors, &sb[0]);
@@ -354,6 +383,12 @@ void machine_recover(const struct machine_reader *rd, struct machine_found *foun
 	}
 	image_geo = sb[best].geo;
 	found->tail_seq = sb[best].tail_seq;
+	found->marks = sb[best].flags & JFMT_SUPER_HELD ? MACHINE_HELD : 0;
+	for (i = 0; i < MACHINE_MARKS; i++) {
+		char name[] = { 'm', '0' + i, 0 };
+
+		found->marks |= jmark_find(&sb[best], name) ? 1u << i : 0;
+	}
 	jscan(&sb[best], &ops, (void *)rd, buf, 256, rd->window, &res);
 	found->last_seq = res.last_seq;
 	found->why = res.why;

@@ -25,6 +25,7 @@ struct machine_opts {
 	uint32_t flush_home, staging_mib, autocommit_ms, high, low, max_lag_ms, idle_ms, inflight_kib, depth;
 	uint32_t batch_mib;
 	uint32_t batch_payload;			/* sectors of a batch in the intent device; 0: there is none */
+	uint32_t full_error;			/* on_hold_full error */
 };
 
 #define SIM_AREA_START	136u
@@ -59,14 +60,22 @@ int machine_resume(const struct machine_opts *o);	/* @o: with a new table; NULL:
 int machine_reload_home(const struct machine_opts *o);	/* a new table of the checkpoint target, whatever is under way */
 int machine_checkpoint(uint64_t *seq);
 bool machine_is_home(uint64_t seq);
+/* hold, mark, release, rollback; @name: "" for none. 0 or -errno. */
+int machine_hold(const char *word, const char *name);
+uint64_t machine_mark_seq(const char *name);	/* ~0: there is no such mark */
+bool machine_gave_up(void);			/* a full log ended the hold */
 int machine_status(char *out, unsigned int bytes);
 void machine_submit(struct machine_bio *b);
 
 /* Recovery of an image without the machine: as the kernel does it, up to the point of writing. */
+#define MACHINE_MARKS	4
+#define MACHINE_HELD	(1u << MACHINE_MARKS)
+
 struct machine_found {
 	bool ok;			/* a log that ends, not one that is damaged */
 	const char *why;
 	uint64_t last_seq, tail_seq;
+	uint32_t marks;			/* a bit each of m0, m1, ..; MACHINE_HELD */
 };
 
 struct machine_reader {

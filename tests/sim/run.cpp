@@ -48,6 +48,9 @@ void tell_history(const Judge &judge, const History &h, const std::string &story
 				    DISK_NAMES[h.flushes[e.index].disk],
 				    e.what == Event::flush_done && h.flushes[e.index].failed ? " failed" : "");
 	}
+	for (const Held &held : h.holds)
+		std::printf("  %5u to %u: %c %u, %s%d, record %llu\n", held.sub, held.done, static_cast<char>(held.kind), held.mark,
+			    held.error ? "error " : "", held.error, static_cast<unsigned long long>(held.seq));
 	std::printf("%s\n", story.c_str());
 }
 
@@ -78,8 +81,11 @@ static void leave_former(const Case &c, Image &image)
 			std::memcpy(&image.log[(w.sector + i) * 512ul], &h.bytes[w.data + i * 512ul], 512);
 }
 
-static Violation failed_ops(const Judge &judge, const History &h)
+static Violation failed_ops(const Case &c, const Judge &judge, const History &h)
 {
+	/* a hold may fill the log */
+	if (c.opts.full_error)
+		return {};
 	for (uint32_t i = h.first_op; i < judge.ops.size(); i++)
 		if (judge.ops[i].failed)
 			return {"error", "op " + std::to_string(i) + " failed, and no disk did"};
@@ -111,9 +117,9 @@ Violation run_case(const Case &c, Totals &totals, bool tell)
 			v = {"P1 refused", "the volume could not be activated"};
 			story = v.text;
 		}
-		Violation wrong = judge.history(h);
+		Violation wrong = judge.history(h, injects(g));
 		if (!wrong.any() && !injects(g))
-			wrong = failed_ops(judge, h);
+			wrong = failed_ops(c, judge, h);
 		if (!v.any() && wrong.any()) {
 			v = wrong;
 			story = v.rule + ": " + v.text;

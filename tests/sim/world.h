@@ -26,6 +26,7 @@ constexpr Value ZERO = 0xffffffff;	/* zeroes */
 constexpr Value GARBAGE = 0xfffffffe;	/* no sector that anybody wrote */
 constexpr Value ANY = 0xfffffffd;	/* discarded, and the home keeps what it had */
 constexpr uint32_t MAX_HOME = 64;	/* sectors; also of a record */
+constexpr uint16_t NO_MARK = 99;
 constexpr unsigned SLOW_READ = 9;	/* instead of a failure: the next read of the log takes long */
 
 /*----------------------------------------------------------------
@@ -34,12 +35,13 @@ constexpr unsigned SLOW_READ = 9;	/* instead of a failure: the next read of the 
 
 enum class Do : char {
 	write = 'W', fua = 'U', flush = 'F', flush_write = 'P', flush_fua = 'Q', discard = 'D', zeroes = 'Z', read = 'R',
-	checkpoint = 'C', suspend = 'S', noflush = 'N', reload = 'L', reload_home = 'H', sleep = 'T', fail = 'E',
+	hold = 'H', mark = 'M', release = 'K', rollback = 'B',	/* the last one ends its generation */
+	checkpoint = 'C', suspend = 'S', noflush = 'N', reload = 'L', reload_home = 'J', sleep = 'T', fail = 'E',
 };
 
 struct Item {
 	Do kind;
-	uint16_t sector = 0;	/* sleep: ms; fail: what */
+	uint16_t sector = 0;	/* sleep: ms; fail: what; a mark's number, release: or NO_MARK for all */
 	uint16_t sectors = 0;	/* fail: from the how manyth on; 0x100: for ever */
 	bool join = false;	/* after all before have completed */
 };
@@ -97,6 +99,21 @@ struct Flush {
 	Time sub, done = NEVER;
 };
 
+/* A message of hold, mark, release or rollback. */
+struct Held {
+	Do kind;
+	unsigned mark;		/* its number, or NO_MARK */
+	int error = 0;
+	uint64_t seq = 0;	/* of the mark, as the superblock has it */
+	Time sub = 0, done = NEVER;
+
+	/* the bits of machine_found.marks that it is about */
+	uint32_t bits() const
+	{
+		return kind == Do::hold ? MACHINE_HELD : mark == NO_MARK ? ~0u : 1u << mark;
+	}
+};
+
 struct Event {
 	enum { write_sub, write_done, flush_sub, flush_done, op_sub, op_done } what;
 	uint32_t index;
@@ -126,6 +143,8 @@ struct History {
 	std::vector<Flush> flushes;
 	std::vector<Event> events;	/* of this generation */
 	std::vector<ReadResult> reads;
+	std::vector<Held> holds;
+	bool gave_up = false;		/* a full log ended a hold, some time */
 	std::vector<uint8_t> bytes;
 	std::vector<Value> values;
 	uint32_t first_op = 0;		/* of this generation */
