@@ -64,6 +64,7 @@ struct fork {
 		__u32	crc;		/* of what the home holds */
 		bool	readable;
 		bool	changed;	/* not what was recorded, nor found in the log yet */
+		bool	explained;	/* not what was recorded, but what the log has */
 	} entry[JFORK_ENTRIES];
 	unsigned int		changed;
 };
@@ -125,6 +126,7 @@ static int fork_extent(void *ctx, const struct jrecord *rec, const struct jexten
 		    f->entry[i].sector >= x->home.v + x->len || !fork_is_from(f, i, x))
 			continue;
 		f->entry[i].changed = false;
+		f->entry[i].explained = true;
 		f->changed--;
 	}
 	return 0;
@@ -165,8 +167,11 @@ int jfork_check(struct jsuper *sb, const struct jfork_ops *ops, void *ctx, void 
 			return -ESTALE;
 		}
 	}
+	/* what the log explains may lie in the home's cache, and the recorded contents come back */
 	for (i = 0; i < JFORK_ENTRIES; i++)
-		fork_set(&sb->fp[i], f.entry[i].sector, f.entry[i].readable, f.entry[i].crc);
+		if (!f.entry[i].explained)
+			fork_set(&sb->fp[i], f.entry[i].sector, f.entry[i].readable,
+				 f.entry[i].crc);
 	sb->flags |= JFMT_SUPER_FP;
 	return 0;
 }

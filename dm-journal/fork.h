@@ -23,7 +23,7 @@ struct jfork_ops {
 /*
  * Compare the home with the fingerprint of @sb, and with what the log from its
  * tail on may have put there; then let @sb hold the fingerprint of the home as it
- * is. -ESTALE: there are records to replay, and home sector *@sector holds what
+ * is, but for what the log explains: that may not be durable there. -ESTALE: there are records to replay, and home sector *@sector holds what
  * neither knows; 0 otherwise. A home sector that cannot be read tells nothing.
  * @buf: work space of @buf_sectors (at least JSCAN_BUF_MIN + 8). May sleep.
  */

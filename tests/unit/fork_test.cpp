@@ -5,7 +5,8 @@
 // Always true: what a checkpoint, torn at any sector, may have left at home is
 // accepted; what only another writer can have left there is not.
 // Seen red: the log not asked for a changed sector (a torn checkpoint is called a
-// fork); a log without records judged (a home used after its log was emptied).
+// fork); a log without records judged (a home used after its log was emptied); what
+// is in the home's cache recorded as what it holds.
 #include <gtest/gtest.h>
 
 #include "logimage.h"
@@ -126,6 +127,23 @@ TEST_F(Fork, ACheckpointTornAtAnySectorIsAccepted)
 	// and the one before the last again, as a repeated batch leaves it
 	to_home(older, 0, 0, 16);
 	EXPECT_EQ(check(), 0);
+}
+
+// A recovery sees what is in the home's cache: it may be lost in the next power cut.
+TEST_F(Fork, WhatWasOnlyInTheHomesCacheMayBeLostAfterACheck)
+{
+	const std::vector<__u8> before = home;
+	const Record r = log.commit({{0, 16}, {128, 4}});
+
+	to_home(r, 0, 0, 16);
+	to_home(r, 1, 0, 4);
+	EXPECT_EQ(check(), 0);
+	home = before;
+	EXPECT_EQ(check(), 0);
+	to_home(r, 0, 0, 2);
+	EXPECT_EQ(check(), 0);
+	write_elsewhere(128);
+	EXPECT_EQ(check(), -ESTALE);
 }
 
 TEST_F(Fork, WhatTheLogHasForAnotherPlaceIsAFork)
