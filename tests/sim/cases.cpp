@@ -141,11 +141,12 @@ void opening(Random &r, const machine_opts &o, Generation &g)
  * Holds, marks and rollbacks, put between what is there; drawn on their own, so that the rest of the case is what it
  * is without them. A rollback ends its generation, and a mark may be from a former one.
  */
-void hold_items(uint64_t seed, Case &c)
+void hold_items(uint64_t seed, Case &c, bool rollbacks)
 {
 	Random r(seed ^ 0x401d);
 
-	if (c.opts.flush_home || !r.chance(40))
+	c.opts.flush_home &= !rollbacks;
+	if (c.opts.flush_home || !r.chance(rollbacks ? 100 : 40))
 		return;
 	c.opts.full_error = r.chance(60);
 	for (size_t g = 0; g < c.gens.size(); g++) {
@@ -160,7 +161,7 @@ void hold_items(uint64_t seed, Case &c)
 		}
 		if (!g)
 			items.insert(items.begin() + r.below(static_cast<uint32_t>(items.size() + 1)), {Do::mark, 0, 0, r.chance(30)});
-		if (r.chance(40))
+		if (r.chance(rollbacks ? 80 : 40))
 			items.insert(items.end(), {Do::rollback, static_cast<uint16_t>(r.below(marks)), 0, false});
 	}
 }
@@ -195,7 +196,7 @@ void several_epochs(Random &r, const machine_opts &o, Generation &g, bool later)
 
 } /* namespace */
 
-Case random_case(uint64_t seed)
+Case random_case(uint64_t seed, bool rollbacks)
 {
 	Random r(seed);
 	bool errors = r.chance(40);
@@ -225,7 +226,7 @@ Case random_case(uint64_t seed)
 			gen.items.push_back(random_item(r, c.opts, errors));
 		c.gens.push_back(gen);
 	}
-	hold_items(seed, c);
+	hold_items(seed, c, rollbacks);
 	return c;
 }
 

@@ -353,7 +353,7 @@ Violation Enumerate::rot(Time t)
 	take_touched();
 	for (uint32_t x : touched)
 		now[x >> 16][x & 0xffff] = version[x >> 16][x & 0xffff];
-	if (v.any())
+	if (v.any() || judge.either_slot(t))
 		return v;
 
 	/* without the newest superblock, records below its tail are read again, whose space is free, and may be torn */

@@ -402,6 +402,8 @@ Violation Judge::history(const History &h, bool failures)
 	zero_lo_before = zero_lo;
 	zero_hi_before = zero_hi;
 	fill_tables();
+	const auto first = std::find_if(h.events.begin(), h.events.end(), [](const Event &e) { return e.what == Event::op_sub; });
+	exposed = first == h.events.end() ? NEVER : first->time;
 	Violation v = check_barrier(h);
 	if (!v.any())
 		v = build_chain(h);
@@ -500,7 +502,8 @@ Violation Judge::at(const Found &f, Time t) const
 		const std::string what = bit == MACHINE_HELD ? "the hold" : "a mark";
 		if (!(f.marks & bit) && must_hold(bit, t))
 			return {"mark", what + " (" + std::to_string(bit) + ") is lost"};
-		if ((f.marks & bit) && !may_hold(bit, t))
+		/* until then, half of what was asked for before the cut may become a whole */
+		if ((f.marks & bit) && !may_hold(bit, t) && exposed < t)
 			return {"mark", what + " (" + std::to_string(bit) + ") is there, and nobody asked for it, or it was released"};
 	}
 	if (back_done < t && !is_back(link))
@@ -526,6 +529,11 @@ Violation Judge::lost(const Found &before, const Found &found, Time t) const
 	return {};
 }
 
+bool Judge::either_slot(Time t) const
+{
+	return half_back && exposed >= t;
+}
+
 void Judge::advance(const Found &f, const Value *volume, Time t)
 {
 	for (uint32_t i = first_op; i < ops.size(); i++) {
@@ -543,6 +551,7 @@ void Judge::advance(const Found &f, const Value *volume, Time t)
 		former[chain[i].seq] = chain[i].volume;
 	former.erase(former.upper_bound(base_seq), former.end());
 	marks = f.marks;
+	half_back = (is_back(is) && back_done >= t) || (half_back && exposed >= t);
 	for (const Link &l : chain)
 		if (l.sub < t)
 			used_seq = std::max(used_seq, l.seq);

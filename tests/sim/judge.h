@@ -56,6 +56,8 @@ public:
 	std::string name(Value v) const;
 	const std::vector<Link> &links() const { return chain; }
 	uint64_t tail_seq() const { return tail; }	/* of the superblock in the last state */
+	/* The generation starts from a rollback that nobody was told of: before its volume is exposed, either slot may count. */
+	bool either_slot(Time t) const;
 
 private:
 	const Case &c;
@@ -75,6 +77,8 @@ private:
 	bool gave_up = false;
 	std::optional<Link> back;	/* the mark that it returned to; sub: when that began */
 	Time back_done = NEVER;
+	Time exposed = NEVER;		/* the first operation of this generation */
+	bool half_back = false;		/* the generation began between the two superblocks of a rollback */
 
 	bool is_some_record(const Value *at_home) const;
 	bool keeps(const Op &op) const { return op.kind == Do::discard && !c.opts.discard_max; }

@@ -239,9 +239,9 @@ uint64_t machine_mark_seq(const char *name)
 
 bool machine_gave_up(void)
 {
-	const char *reason = active_journal()->hold.reason;
+	const struct journal *j = active_journal();
 
-	return reason && !strcmp(reason, "hold-released");
+	return j->error || (j->hold.reason && !strcmp(j->hold.reason, "hold-released"));
 }
 
 int machine_status(char *out, unsigned int bytes)

@@ -63,7 +63,7 @@ bool machine_is_home(uint64_t seq);
 /* hold, mark, release, rollback; @name: "" for none. 0 or -errno. */
 int machine_hold(const char *word, const char *name);
 uint64_t machine_mark_seq(const char *name);	/* ~0: there is no such mark */
-bool machine_gave_up(void);			/* a full log ended the hold */
+bool machine_gave_up(void);			/* a full log ended the hold, or a failed one perhaps did */
 int machine_status(char *out, unsigned int bytes);
 void machine_submit(struct machine_bio *b);
 

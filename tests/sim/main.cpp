@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * sim [--seconds N] [--seed S] [--cases N] [--exhaustive SCHEDULES] [--replay CASE] [--until-red] [--quiet]
+ * sim [--seconds N] [--seed S] [--cases N] [--rollbacks N] [--exhaustive SCHEDULES] [--replay CASE] [--until-red]
  *
  * Runs cases and prints each violation shrunk, as a case to replay. Exit status: 0 nothing was violated, 1 something was,
  * 2 wrong usage.
@@ -19,7 +19,7 @@ namespace {
 
 struct Options {
 	double seconds = 0;
-	uint64_t seed = 1, cases = 0, exhaustive = 0;
+	uint64_t seed = 1, cases = 0, rollbacks = 0, exhaustive = 0;
 	std::string replay;
 	bool until_red = false;
 };
@@ -73,6 +73,8 @@ int replay()
 
 void report()
 {
+	std::printf("# marks %llu, rollbacks %llu\n", static_cast<unsigned long long>(totals.marks),
+		    static_cast<unsigned long long>(totals.rollbacks));
 	std::printf("# states tried %llu, distinct images %llu, crash points %llu, generations %llu, cases %llu, %.0f states/s, %.1f s\n",
 		    static_cast<unsigned long long>(totals.states), static_cast<unsigned long long>(totals.distinct),
 		    static_cast<unsigned long long>(totals.points), static_cast<unsigned long long>(totals.generations),
@@ -101,6 +103,8 @@ int main(int argc, char **argv)
 			options.seed = std::strtoull(value, nullptr, 10), i++;
 		else if (word == "--cases")
 			options.cases = std::strtoull(value, nullptr, 10), i++;
+		else if (word == "--rollbacks")
+			options.rollbacks = std::strtoull(value, nullptr, 10), i++;
 		else if (word == "--exhaustive")
 			options.exhaustive = std::strtoull(value, nullptr, 10), i++;
 		else if (word == "--replay")
@@ -126,6 +130,13 @@ int main(int argc, char **argv)
 			run(random_case(options.seed + n), "seed", options.seed + n);
 		if (violations == before && !options.until_red)
 			std::printf("ok random cases from seed %llu on\n", static_cast<unsigned long long>(options.seed));
+	}
+	if (options.rollbacks) {
+		for (uint64_t n = 0; totals.rollbacks < options.rollbacks && !over(); n++)
+			run(random_case(options.seed + n, true), "rollback seed", options.seed + n);
+		if (!violations && !over())
+			std::printf("ok %llu rollbacks, to %llu marks, from seed %llu on\n", static_cast<unsigned long long>(totals.rollbacks),
+				    static_cast<unsigned long long>(totals.marks), static_cast<unsigned long long>(options.seed));
 	}
 	report();
 	return violations != 0;

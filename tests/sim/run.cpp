@@ -117,6 +117,10 @@ Violation run_case(const Case &c, Totals &totals, bool tell)
 			v = {"P1 refused", "the volume could not be activated"};
 			story = v.text;
 		}
+		for (const Held &held : h.holds) {
+			totals.marks += held.kind == Do::mark && !held.error;
+			totals.rollbacks += held.kind == Do::rollback && !held.error;
+		}
 		Violation wrong = judge.history(h, injects(g));
 		if (!wrong.any() && !injects(g))
 			wrong = failed_ops(c, judge, h);

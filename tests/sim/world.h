@@ -185,7 +185,7 @@ struct Random {
  *--------------------------------------------------------------*/
 
 struct Totals {
-	uint64_t states = 0, distinct = 0, generations = 0, cases = 0, points = 0;
+	uint64_t states = 0, distinct = 0, generations = 0, cases = 0, points = 0, marks = 0, rollbacks = 0;
 };
 
 struct Violation {
@@ -210,7 +210,7 @@ Violation run_case(const Case &c, Totals &totals, bool tell = false);
 Image fresh_image(const machine_opts &o);
 
 /* cases.cpp */
-Case random_case(uint64_t seed);
+Case random_case(uint64_t seed, bool rollbacks = false);	/* rollbacks: each case has some */
 uint64_t exhaustive_count();
 Case exhaustive_case(uint64_t number, uint64_t schedule);
 
