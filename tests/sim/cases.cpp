@@ -161,6 +161,15 @@ void hold_items(uint64_t seed, Case &c, bool rollbacks)
 		}
 		if (!g)
 			items.insert(items.begin() + r.below(static_cast<uint32_t>(items.size() + 1)), {Do::mark, 0, 0, r.chance(30)});
+		/* a mark while commits go on behind it */
+		if (r.chance(25)) {
+			const auto at = items.begin() + r.below(static_cast<uint32_t>(items.size() + 1));
+			std::vector<Item> burst(3 + r.below(5), {Do::fua, 0, 1, false});
+
+			burst.push_back({Do::mark, 1, 0, false});
+			burst.push_back({Do::fua, 1, 1, false});
+			items.insert(at, burst.begin(), burst.end());
+		}
 		if (r.chance(rollbacks ? 80 : 40))
 			items.insert(items.end(), {Do::rollback, static_cast<uint16_t>(r.below(marks)), 0, false});
 	}

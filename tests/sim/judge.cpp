@@ -373,7 +373,7 @@ Violation Judge::check_holds(const History &h, bool failures)
 		const std::string what = std::string(1, static_cast<char>(e.kind)) + " of mark " + std::to_string(e.mark);
 		const bool unknown = e.error == -ENOENT && !must_hold(e.bits(), e.sub);
 
-		if (e.kind == Do::mark && !e.error) {
+		if (e.kind == Do::mark && !e.error && !(gave_up && e.seq == ~0ull)) {
 			if (Violation v = check_mark(e); v.any())
 				return v;
 		}
@@ -475,6 +475,8 @@ Violation Judge::state(const Image &image, Value *volume, Found &found)
 	machine_recover(&rd, &m);
 	tail = m.tail_seq;
 	found.marks = m.marks;
+	if (m.passed)
+		return {"mark", "a batch passes a mark"};
 	if (!m.ok)
 		return {"P1 refused", std::string("recovery refuses: ") + m.why};
 	auto link = std::lower_bound(chain.begin(), chain.end(), m.last_seq,
@@ -521,6 +523,9 @@ Violation Judge::lost(const Found &before, const Found &found, Time t) const
 {
 	if (back_done < t && !is_back(link_of(found)))
 		return {"rollback", "what a rollback gave up is back"};
+	for (uint32_t bit = 1; exposed < t && bit <= MACHINE_HELD; bit <<= 1)
+		if (!(found.marks & bit) && must_hold(bit, t))
+			return {"mark", "a mark (" + std::to_string(bit) + ") is lost"};
 	/* it was not acknowledged yet */
 	if (is_back(link_of(before)) && back->sub < t)
 		return {};

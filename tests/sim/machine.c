@@ -377,6 +377,7 @@ void machine_recover(const struct machine_reader *rd, struct machine_found *foun
 	v[1] = jsuper_decode(rd->log + SIM_SLOT1 * 512, rd->log_sectors, &sb[1]);
 	best = jsuper_choose(v, sb);
 	found->ok = false;
+	found->passed = false;
 	if (best < 0) {
 		found->why = "no superblock slot counts";
 		return;
@@ -386,8 +387,12 @@ void machine_recover(const struct machine_reader *rd, struct machine_found *foun
 	found->marks = sb[best].flags & JFMT_SUPER_HELD ? MACHINE_HELD : 0;
 	for (i = 0; i < MACHINE_MARKS; i++) {
 		char name[] = { 'm', '0' + i, 0 };
+		const struct jfmt_mark *m = jmark_find(&sb[best], name);
 
-		found->marks |= jmark_find(&sb[best], name) ? 1u << i : 0;
+		if (!m)
+			continue;
+		found->marks |= 1u << i;
+		found->passed |= jmark_cut(m).seq < sb[best].ckpt_to_seq;
 	}
 	jscan(&sb[best], &ops, (void *)rd, buf, 256, rd->window, &res);
 	found->last_seq = res.last_seq;

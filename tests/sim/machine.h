@@ -76,6 +76,7 @@ struct machine_found {
 	const char *why;
 	uint64_t last_seq, tail_seq;
 	uint32_t marks;			/* a bit each of m0, m1, ..; MACHINE_HELD */
+	bool passed;			/* a batch goes beyond one of them */
 };
 
 struct machine_reader {
