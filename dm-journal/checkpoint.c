@@ -21,6 +21,7 @@ struct batch {
 	struct jpos	end;
 	struct jtail	last;		/* the tail when the batch is at home */
 	u64		time_ms;	/* when its last record was opened */
+	bool		several;	/* epochs */
 };
 
 /* Extend the image from staging, if it is all still there when the copy is done. */
@@ -100,8 +101,9 @@ static bool ckpt_ends(struct journal *j, const struct jtail *from, const struct 
 {
 	bool reached = b->last.seq >= j->super.ckpt_to_seq;
 
-	if (j->opts.batch_mib)
-		return reached && rec->pos.v + rec->len - from->pos.v > j->batch_limit;
+	if (j->batch_coalesced)
+		return reached && (!j->opts.batch_mib ||
+				   rec->pos.v + rec->len - from->pos.v > j->batch_limit);
 	if (rec->epoch == b->last.epoch)
 		return false;
 	if (!reached)
@@ -124,7 +126,8 @@ static int ckpt_gather(struct journal *j, const struct jtail *from, struct batch
 
 	b->end = from->pos;
 	b->last = *from;
-	j->batch_coalesced = j->opts.batch_mib;
+	b->several = false;
+	j->batch_coalesced = j->opts.batch_mib && !j->batch_in_place;
 	while (b->end.v < end.v) {
 		bool first = b->end.v == from->pos.v;
 		struct jrecord rec;
@@ -152,6 +155,7 @@ static int ckpt_gather(struct journal *j, const struct jtail *from, struct batch
 			break;
 		if (r)
 			return r;
+		b->several |= !first && rec.epoch != b->last.epoch;
 		b->end = jpos_add(rec.pos, rec.len);
 		b->last = (struct jtail) {
 			.pos = b->end, .seq = rec.seq, .crc = rec.crc, .epoch = rec.epoch,
@@ -302,6 +306,20 @@ static bool ckpt_shrink(struct journal *j, const struct jtail *from, const struc
 	return true;
 }
 
+/*
+ * A lone epoch that was begun without batch_mib may be more than the intent device
+ * has room for; the home has it in part already. True: it is to go in place again.
+ */
+static bool ckpt_in_place(struct journal *j, const struct batch *b)
+{
+	if (!j->batch_coalesced || b->several || b->last.seq != j->super.ckpt_to_seq)
+		return false;
+	batch_clear(j);
+	j->batch_in_place = true;
+	journal_kick_checkpoint(j);
+	return true;
+}
+
 static void ckpt_gather_failed(struct journal *j, const struct jtail *from, const struct batch *b,
 			       int error)
 {
@@ -317,7 +335,8 @@ static void ckpt_write_failed(struct journal *j, const struct jtail *from, const
 		journal_kick_checkpoint(j);
 		return;
 	}
-	if (error == -ENOSPC && ckpt_shrink(j, from, b, (b->end.v - from->pos.v) / 2))
+	if (error == -ENOSPC &&
+	    (ckpt_shrink(j, from, b, (b->end.v - from->pos.v) / 2) || ckpt_in_place(j, b)))
 		return;
 	ckpt_stall(j, error == -ENODEV ? "no-intent-device" :
 		   error == -ENOSPC ? "intent-too-small" : "home-write", b->last.seq, error);
@@ -327,6 +346,7 @@ void journal_ckpt_run(struct journal *j)
 {
 	struct jtail tail = j->tail;
 	struct batch b, done;
+	bool untouched;
 	int r;
 
 	if (!ckpt_wanted(j))
@@ -340,10 +360,15 @@ void journal_ckpt_run(struct journal *j)
 		r = batch_write_home(j);			/* K3 */
 		if (r)
 			return ckpt_write_failed(j, &tail, &b, r);
+		/* a lone bio, of which nothing was sent yet */
+		untouched = !j->batch_begun && j->super.ckpt_to_seq <= tail.seq;
 		/* K2: what was collected has changed nothing yet, and may have been too much */
 		if (j->batch_coalesced && ckpt_write_super(j, &tail, &b.last))
 			return batch_clear(j);
 		r = batch_send_last(j);
+		/* refused: the next table may have it in epochs */
+		if (r == -ENODEV && untouched && ckpt_write_super(j, &tail, &tail))
+			return batch_clear(j);
 		if (r)
 			return ckpt_write_failed(j, &tail, &b, r);
 		r = batch_fence(j);				/* K4 */
@@ -357,6 +382,7 @@ void journal_ckpt_run(struct journal *j)
 
 		done = b;
 		tail = done.last;
+		j->batch_in_place = false;
 		j->batch_limit = min(2 * j->batch_limit, j->image.sectors);
 		r = 0;
 		if (ckpt_wanted(j)) {

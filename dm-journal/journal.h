@@ -229,6 +229,7 @@ struct journal {
 	struct jindex	*batch;		/* one shard: newest version of each sector in the batch */
 	u32		batch_weight;
 	u64		batch_limit;	/* with batch_mib: sectors of log that the next batch covers */
+	bool		batch_in_place;		/* the next one, whatever batch_mib says */
 	bool		batch_coalesced;	/* it may have several epochs: members are marked */
 	struct bio	*batch_last;	/* of those: held back, to be sent behind all others */
 	bool		batch_begun;	/* a bio of it was sent */

@@ -188,6 +188,8 @@ bool do_item(const Item &item)
 			dr.opts.batch_mib ^= 1;
 		machine_suspend(false);
 		simk_progress();
+		/* which a new table knows nothing about */
+		dr.h->gave_up |= machine_gave_up();
 		return resumed(machine_resume(&dr.opts));
 	case Do::reload_home:
 		return resumed(machine_reload_home(&dr.c->opts));

@@ -389,8 +389,10 @@ Violation Judge::check_holds(const History &h, bool failures)
 		back = Link{.seq = e.seq, .volume = *volume, .hi = NEVER, .sub = e.sub};
 		back_done = e.error ? NEVER : e.done;
 	}
+	const auto log = std::find_if(h.flushes.begin(), h.flushes.end(), [](const Flush &f) { return f.disk == LOG_DISK; });
+	settled = log == h.flushes.end() ? NEVER : log->sub;
 	for (const Write &w : h.writes)
-		if (w.disk == HOME_DISK && must_hold(MACHINE_HELD, w.sub))
+		if (w.disk == HOME_DISK && must_hold(MACHINE_HELD, w.sub) && (w.sub >= settled || hold_known))
 			return {"hold", "the home is written at " + std::to_string(w.sub) + ", under a hold"};
 	return {};
 }
@@ -551,6 +553,7 @@ void Judge::advance(const Found &f, const Value *volume, Time t)
 	}
 	fill_tables();
 	const Link is = link_of(f);
+	hold_known = must_hold(MACHINE_HELD, t) && (hold_known || t >= settled);
 	base_seq = is.seq;
 	for (size_t i = 0; i < chain.size() && i <= f.link && f.link < chain.size(); i++)
 		former[chain[i].seq] = chain[i].volume;

@@ -75,6 +75,8 @@ private:
 	uint32_t marks = 0;		/* that it began with */
 	std::vector<Held> holds;
 	bool gave_up = false;
+	bool hold_known = false;	/* somebody was told of the hold, or it outlived a recovery of the intent device */
+	Time settled = NEVER;		/* no batch of a former generation is applied from here on */
 	std::optional<Link> back;	/* the mark that it returned to; sub: when that began */
 	Time back_done = NEVER;
 	Time exposed = NEVER;		/* the first operation of this generation */

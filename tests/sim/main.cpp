@@ -51,6 +51,7 @@ void run(const Case &c, const char *kind, uint64_t number)
 		return;
 	}
 	std::printf("not ok %s %llu: %s: %s\n", kind, static_cast<unsigned long long>(number), v.rule.c_str(), v.text.c_str());
+	std::printf("#   whole: tests/sim/build/sim --replay '%s'\n", c.text().c_str());
 	std::fflush(stdout);
 	Case small = shrink(c, v, 20);
 	run_case(small, totals, true);
