@@ -330,7 +330,7 @@ static void ckpt_gather_failed(struct journal *j, const struct jtail *from, cons
 static void ckpt_write_failed(struct journal *j, const struct jtail *from, const struct batch *b,
 			      int error)
 {
-	if (error == -EAGAIN) {
+	if (error == -EAGAIN || READ_ONCE(j->error)) {
 		batch_clear(j);
 		journal_kick_checkpoint(j);
 		return;
@@ -342,11 +342,27 @@ static void ckpt_write_failed(struct journal *j, const struct jtail *from, const
 		   error == -ENOSPC ? "intent-too-small" : "home-write", b->last.seq, error);
 }
 
+/* K3; K2 of a coalesced batch is before its last bio: nothing else of it changes the home. */
+static int ckpt_send(struct journal *j, const struct jtail *tail, const struct batch *b)
+{
+	int r = batch_write_home(j);
+	bool untouched = !j->batch_begun && j->super.ckpt_to_seq <= tail->seq;
+
+	if (r || !j->batch_coalesced)
+		return r;
+	r = ckpt_write_super(j, tail, &b->last);
+	if (!r)
+		r = batch_send_last(j);
+	/* refused, and it was the only bio: without batch_mib it can go in epochs */
+	if (r == -ENODEV && untouched)
+		ckpt_write_super(j, tail, tail);
+	return r;
+}
+
 void journal_ckpt_run(struct journal *j)
 {
 	struct jtail tail = j->tail;
 	struct batch b, done;
-	bool untouched;
 	int r;
 
 	if (!ckpt_wanted(j))
@@ -357,18 +373,7 @@ void journal_ckpt_run(struct journal *j)
 	if (!r || (!j->batch_coalesced && ckpt_write_super(j, &tail, &b.last)))	/* K2 */
 		return;
 	do {
-		r = batch_write_home(j);			/* K3 */
-		if (r)
-			return ckpt_write_failed(j, &tail, &b, r);
-		/* a lone bio, of which nothing was sent yet */
-		untouched = !j->batch_begun && j->super.ckpt_to_seq <= tail.seq;
-		/* K2: what was collected has changed nothing yet, and may have been too much */
-		if (j->batch_coalesced && ckpt_write_super(j, &tail, &b.last))
-			return batch_clear(j);
-		r = batch_send_last(j);
-		/* refused: the next table may have it in epochs */
-		if (r == -ENODEV && untouched && ckpt_write_super(j, &tail, &tail))
-			return batch_clear(j);
+		r = ckpt_send(j, &tail, &b);			/* K3 */
 		if (r)
 			return ckpt_write_failed(j, &tail, &b, r);
 		r = batch_fence(j);				/* K4 */

@@ -34,6 +34,24 @@ make_log() { jbdctl create vol home log --no-open "$@"; }
 # records: write the script on standard input into the log, and what is to be expected of it into expect.
 records() { "$HERE/build/mklog" log expect; }
 
+# make_intent [OPTION..]: an empty log and intent device for home.
+make_intent() {
+	truncate -s 8M intent
+	make_log --intent intent "$@"
+}
+
+# batches: write the script on standard input into the intent device, and what is to be expected of it into expect.
+batches() { python3 "$HERE/mkintent.py" intent expect; }
+
+# intent_super FIELD: of the newest superblock.
+intent_super() { jbdctl log dump intent --json | jq -r "[.slots[].super | values] | max_by(.generation).$1"; }
+
+# log_super FIELD
+log_super() { jbdctl log dump log --json | jq -r "[.slots[].super | values] | max_by(.generation).$1"; }
+
+# untouched: neither home nor intent device, which was saved as before, is changed.
+untouched() { cmp home <(noise 8M) && cmp intent before; }
+
 # says TEXT..: the output of the last run has each of them.
 says() {
 	local text

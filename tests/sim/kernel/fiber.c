@@ -104,11 +104,10 @@ void *simk_alloc(size_t bytes, size_t align, bool zero)
 			abort();
 	}
 	at = (arena_used + align - 1) & ~(align - 1);
+	/* it is used up by what never comes to an end */
+	if (at + bytes > ARENA_BYTES)
+		simk_fail("P5 the machine needs more than its memory");
 	arena_used = at + bytes;
-	if (arena_used > ARENA_BYTES) {
-		fprintf(stderr, "the machine needs more than its memory\n");
-		abort();
-	}
 	return arena + at;
 }
 
