@@ -194,10 +194,9 @@ tree() {
 	[ "$status" -eq 4 ]
 	[[ $output == *"--release"* ]]
 	[ "$(sum "$home")" = "$before" ]
-	truncate -s 64M /tmp/copy
-	jbdctl recover --log "$log" --onto /tmp/copy --quiet
-	holds /tmp/copy 0 64 after
-	rm /tmp/copy
+	copy=$(mkdisk copy 64)
+	jbdctl recover --log "$log" --onto "$copy" --quiet
+	holds "$copy" 0 64 after
 	jbdctl recover --log "$log" --home "$home" --release --quiet
 	holds "$home" 0 64 after
 	[ "$(jbdctl log dump "$log" --json | jq -c '[.slots[].super.marks[]]')" = '[]' ]

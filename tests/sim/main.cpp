@@ -47,7 +47,8 @@ void run(const Case &c, const char *kind, uint64_t number)
 		return;
 	violations++;
 	if (options.until_red) {
-		std::printf("red %llu %s: %s\n", static_cast<unsigned long long>(totals.states), v.rule.c_str(), v.text.c_str());
+		std::printf("red %s %llu, %llu states: %s: %s\n", kind, static_cast<unsigned long long>(number),
+			    static_cast<unsigned long long>(totals.states), v.rule.c_str(), v.text.c_str());
 		return;
 	}
 	std::printf("not ok %s %llu: %s: %s\n", kind, static_cast<unsigned long long>(number), v.rule.c_str(), v.text.c_str());
