@@ -257,7 +257,10 @@ static void checkpoint_status(struct dm_target *ti, status_type_t type, unsigned
 
 	case STATUSTYPE_IMA:
 		DMEMIT_TARGET_NAME_VERSION(ti->type);
-		DMEMIT(",home=%s,order=%s,depth=%u;", c->home->name, order_of(c), c->depth);
+		DMEMIT(",home=%s", c->home->name);
+		if (c->intent)
+			DMEMIT(",intent=%s", intent_name(c));
+		DMEMIT(",order=%s,depth=%u;", order_of(c), c->depth);
 		break;
 	}
 }

@@ -23,7 +23,12 @@ measured() {
 	mkvol v "$home" "$log" --flush home --opt high=60
 	number() { lsblk -dno MAJ:MIN "$1" | tr -d ' '; }
 	measured
-	measured | grep -q "target_name=checkpoint,target_version=[0-9.]*,home=$(number "$home"),depth=[0-9]*;"
+	measured | grep -q "target_name=checkpoint,target_version=[0-9.]*,home=$(number "$home"),order=strict,depth=[0-9]*;"
 	measured | grep "target_name=journal,target_version=[0-9.]*,checkpoint_device=$(number /dev/mapper/v-home),log_device=$(number "$log"),flush=home," |
 		grep -q ",autocommit_ms=1000,high=60,.*idle_ms=0,.*;"
+
+	intent=$(mkdisk intent 8)
+	mkvol w "$(mkdisk home2 64)" "$(mkdisk log2 16)" --intent "$intent"
+	measured
+	measured | grep "target_name=checkpoint,.*,intent=$(number "$intent"),order=intent,"
 }

@@ -130,7 +130,7 @@ fails() {
 	status_is $WRITE_SECTORS $((1 + 3 + 1 + 2048))
 	[ "$(counter ckpt $READS)" -gt 0 ]
 	dmsetup message ckpt 0 clear_stats
-	[[ $(dmsetup status ckpt) == *"checkpoint idle 0 0 0 0 0 0 0 0 0 0 -" ]]
+	[[ $(dmsetup status ckpt) == *"checkpoint idle 0 0 0 0 0 0 0 0 0 0 - strict consistent 0 0 0 0" ]]
 }
 
 @test "a random load with fences and little depth reads back what it wrote" {
@@ -251,7 +251,7 @@ fails() {
 	fails $bad $fence1 $behind $fence2
 	zeroes "$disk" 64 8
 	step_count flush 0
-	[[ $(dmsetup status ckpt) == *"checkpoint error 0 2 3 24 0 "*" 0 0 0 1 write:-5" ]]
+	[[ $(dmsetup status ckpt) == *"checkpoint error 0 2 3 24 0 "*" 0 0 0 1 write:-5 "* ]]
 	[ "$(console | grep -c 'checkpoint: .*: fence failed: error -5')" = 1 ]
 
 	open_flushes
@@ -273,7 +273,7 @@ fails() {
 	put 0 8 data
 	run ! sync "$ckpt"
 	run ! sync "$ckpt"
-	[[ $(dmsetup status ckpt) == *"checkpoint error 0 2 1 8 0 "*" 0 0 0 0 flush:-5" ]]
+	[[ $(dmsetup status ckpt) == *"checkpoint error 0 2 1 8 0 "*" 0 0 0 0 flush:-5 "* ]]
 	open_flushes
 	sync "$ckpt"
 	status_is $STATE idle
@@ -457,13 +457,16 @@ fails() {
 	$wgate many|Invalid number of option words
 	$wgate 2048|Invalid number of option words
 	$wgate 2 depth|Invalid number of option words
-	$wgate 0 depth 4|Words beyond the option count
-	$wgate 1 depth 4|Words beyond the option count
+	$wgate 0 depth 4|The number of option words does not match the words that follow
+	$wgate 1 depth 4|The number of option words does not match the words that follow
 	$wgate 2 width 4|Unknown option
-	$wgate 1 depth|depth must be between 1 and 1024
+	$wgate 1 depth|The number of option words does not match the words that follow
 	$wgate 2 depth 0|depth must be between 1 and 1024
 	$wgate 2 depth 1025|depth must be between 1 and 1024
 	$wgate 2 depth four|depth must be between 1 and 1024
+	$wgate 2 order loose|order must be strict or relaxed
+	$wgate 2 intent /dev/nosuch|Cannot open the intent device
+	$wgate 2 intent $wgate|The home and the intent device are the same
 	END
 	run ! dmsetup create ckpt --table "0 $((size + 1)) checkpoint $wgate"
 	reasons+="The home device is smaller than the target"
