@@ -63,12 +63,13 @@ static blk_status_t __collect(struct intent *in, struct bio *bio, struct intent_
 		if (in->writes)
 			return BLK_STS_AGAIN;
 		in->open = true;
+		in->odd = bio->bi_opf & MEMBER_ODD;
 		in->failed = BLK_STS_OK;
 		in->next.nr = 0;
 		in->next.payload = 0;
 	}
-	/* the table was loaded in the middle of the batch */
-	if (!in->open)
+	/* the table was loaded in the middle of the batch, and perhaps the next one has overtaken its end */
+	if (!in->open || in->odd != (bio->bi_opf & MEMBER_ODD))
 		return BLK_STS_AGAIN;
 	if (!in->failed && payload > (last ? g->last_max : INTENT_BUF))
 		in->failed = BLK_STS_NOTSUPP;
@@ -188,8 +189,6 @@ int intent_take(struct checkpoint *c, struct bio *bio)
 
 int intent_done(struct checkpoint *c, struct bio *bio, blk_status_t status)
 {
-	if (checkpoint_io(bio)->role == ROLE_ENDS)
-		return DM_ENDIO_DONE;
 	return arrived(c->intent, bio, status) ? DM_ENDIO_DONE : DM_ENDIO_INCOMPLETE;
 }
 
@@ -282,7 +281,7 @@ static blk_status_t bring_home(struct intent *in)
 	if (!r)
 		r = intent_retire(in, in->committed.number);
 	if (r)
-		return errno_to_blk_status(r);
+		return BLK_STS_IOERR;
 	spin_lock_irq(&c->lock);
 	in->applies = false;
 	spin_unlock_irq(&c->lock);
@@ -305,7 +304,7 @@ static void intent_work(struct work_struct *work)
 		bool committed = false;
 
 		if (!status) {
-			status = errno_to_blk_status(intent_commit(in, &b));
+			status = intent_commit(in, &b) ? BLK_STS_IOERR : BLK_STS_OK;
 			committed = !status;
 			if (status && intent_void(in, b.number))
 				WRITE_ONCE(in->unvoided, true);

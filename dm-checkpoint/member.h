@@ -12,6 +12,9 @@
  * was, if there is an intent device. A fence follows. A member that ends with
  * BLK_STS_AGAIN asks for the whole batch once more; with BLK_STS_NOSPC, for a
  * smaller one; with BLK_STS_OFFLINE, there is no intent device.
+ *
+ * The next batch may be sent, but for its last member, when the last one of a batch has been. Two
+ * such batches differ in MEMBER_ODD: a suspended device may get them in another order.
  */
 #ifndef JBD_MEMBER_H
 #define JBD_MEMBER_H
@@ -19,7 +22,8 @@
 #define MEMBER_ANY	REQ_IDLE
 #define MEMBER_FIRST	REQ_PRIO
 #define MEMBER_LAST	REQ_META
-#define MEMBER_MARKS	(MEMBER_ANY | MEMBER_FIRST | MEMBER_LAST)
+#define MEMBER_ODD	REQ_BACKGROUND
+#define MEMBER_MARKS	(MEMBER_ANY | MEMBER_FIRST | MEMBER_LAST | MEMBER_ODD)
 
 /* @opf: of a write, discard or write-zeroes. */
 static inline bool is_member(blk_opf_t opf)

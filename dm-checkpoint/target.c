@@ -170,10 +170,17 @@ static int checkpoint_map(struct dm_target *ti, struct bio *bio)
 static int checkpoint_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
 {
 	struct checkpoint *c = ti->private;
+	enum checkpoint_role role;
 
 	if (!op_is_write(bio_op(bio)))
 		return DM_ENDIO_DONE;
-	if (checkpoint_io(bio)->role != ROLE_EPOCH)
+	role = checkpoint_io(bio)->role;
+	if (role == ROLE_ENDS)
+		return DM_ENDIO_DONE;
+	/* of a member some statuses say more than that it failed (member.h): those of a device do not */
+	if (*error && *error != BLK_STS_NOTSUPP && (role == ROLE_MEMBER || c->relaxed))
+		*error = BLK_STS_IOERR;
+	if (role == ROLE_MEMBER)
 		return intent_done(c, bio, *error);
 	fence_done(c, bio, *error);
 	return DM_ENDIO_DONE;

@@ -4,9 +4,10 @@
  *
  * Always true: the batch's own index, built from the headers of its records and
  * not from the newest-wins index, holds each sector once, in the newest version
- * within the batch; its data lie in the image. Home bios go out in home order;
- * an error of any of them fails the batch. Those of a batch of several epochs are
- * marked as its members (member.h).
+ * within the batch; its data lie in the image, but for those of a last bio that was
+ * sent: they are kept apart, since the image is the next batch's then. Home bios go
+ * out in home order; an error of any of them fails the batch. Those of a batch of
+ * several epochs are marked as its members (member.h).
  *
  * A crash leaves any part of the batch at home, or with an intent device below
  * all of it or nothing.
@@ -17,7 +18,7 @@
 
 /* Home bios in flight; the checkpoint target below has its own, lower limit. */
 #define BATCH_DEPTH	64
-#define BATCH_VECS	64
+#define BATCH_VECS	(JOURNAL_HOME_BIO * JFMT_SECTOR / JWIN_CHUNK)
 
 /* Walk the extents of a record that is in the image. */
 static int batch_next(struct journal *j, struct jcursor *c, struct jextent *x)
@@ -40,7 +41,7 @@ static void batch_start(struct journal *j, struct jcursor *c, const struct jreco
  * Add a record that is in the image. -ENOSPC: it does not fit in the batch, which
  * is as it was. Another error: the batch is of no use any more.
  */
-int batch_add(struct journal *j, const struct jrecord *rec)
+int batch_add(struct journal *j, struct jbatch *b, const struct jrecord *rec)
 {
 	struct jcursor c;
 	struct jextent x;
@@ -56,9 +57,9 @@ int batch_add(struct journal *j, const struct jrecord *rec)
 	}
 	if (r)
 		return r;
-	if (!j->batch_coalesced && j->batch_weight && j->batch_weight + weight > JOURNAL_WEIGHT)
+	if (!b->coalesced && b->weight && b->weight + weight > JOURNAL_WEIGHT)
 		return -ENOSPC;
-	j->batch_weight += weight;
+	b->weight += weight;
 
 	batch_start(j, &c, rec);
 	while (batch_next(j, &c, &x) > 0) {
@@ -67,74 +68,77 @@ int batch_add(struct journal *j, const struct jrecord *rec)
 			.pos = x.pos,
 		};
 
-		if (jindex_reserve(j->batch, x.len))
+		if (jindex_reserve(b->index, x.len))
 			return -ENOMEM;
-		jindex_insert(j->batch, &m);
+		jindex_insert(b->index, &m);
 	}
 	return 0;
 }
 
-void batch_clear(struct journal *j)
+void batch_clear(struct jbatch *b)
 {
-	jindex_clear(j->batch);
-	j->batch_weight = 0;
-	if (j->batch_last)
-		bio_put(j->batch_last);
-	j->batch_last = NULL;
+	jindex_clear(b->index);
+	b->weight = 0;
+	b->begun = false;
+	b->error = 0;
+	if (b->last_bio)
+		bio_put(b->last_bio);
+	b->last_bio = NULL;
 }
 
 static void home_end_io(struct bio *bio)
 {
-	struct journal *j = bio->bi_private;
+	struct jbatch *b = bio->bi_private;
 
 	/* a home that discards only elsewhere loses nothing but the space */
 	if (bio->bi_status &&
 	    !(bio_op(bio) == REQ_OP_DISCARD && bio->bi_status == BLK_STS_NOTSUPP))
-		cmpxchg(&j->home_error, 0, blk_status_to_errno(bio->bi_status));
+		cmpxchg(&b->error, 0, blk_status_to_errno(bio->bi_status));
 	bio_put(bio);
-	if (atomic_dec_return(&j->home_inflight) < BATCH_DEPTH)
-		wake_up(&j->home_wait);
+	if (atomic_dec_return(&b->inflight) < BATCH_DEPTH)
+		wake_up(&b->wait);
 }
 
-static struct bio *home_bio(struct journal *j, struct jsec home, blk_opf_t opf)
+static struct bio *home_bio(struct journal *j, struct jbatch *b, struct jsec home, blk_opf_t opf)
 {
 	struct bio *bio;
 
-	wait_event(j->home_wait, atomic_read(&j->home_inflight) < BATCH_DEPTH);
-	if (j->batch_coalesced)
-		opf |= MEMBER_ANY;
+	wait_event(b->wait, atomic_read(&b->inflight) < BATCH_DEPTH);
+	if (b->coalesced)
+		opf |= MEMBER_ANY | (b == &j->batch[1] ? MEMBER_ODD : 0);
 	else if (READ_ONCE(j->nr_deferred))
 		opf |= REQ_SYNC;
 	bio = bio_alloc_bioset(j->home, BATCH_VECS, opf, GFP_NOIO, &j->home_bios);
 	bio->bi_iter.bi_sector = home.v;
 	bio->bi_end_io = home_end_io;
-	bio->bi_private = j;
+	bio->bi_private = b;
 	return bio;
 }
 
-static void home_send(struct journal *j, struct bio *bio)
+static void home_send(struct journal *j, struct jbatch *b, struct bio *bio)
 {
-	if (j->batch_coalesced && !j->batch_begun)
+	if (b->coalesced && !b->begun)
 		bio->bi_opf |= MEMBER_FIRST;
-	j->batch_begun = true;
+	b->begun = true;
 	this_cpu_inc(j->stats->home_writes);
 	this_cpu_add(j->stats->home_sectors, bio_sectors(bio));
-	atomic_inc(&j->home_inflight);
+	atomic_inc(&b->inflight);
 	submit_bio_noacct(bio);
 }
 
-static void home_submit(struct journal *j, struct bio *bio)
+static void home_submit(struct journal *j, struct jbatch *b, struct bio *bio)
 {
 	if (!bio)
 		return;
-	if (j->batch_coalesced)
-		swap(bio, j->batch_last);
+	if (b->coalesced)
+		swap(bio, b->last_bio);
 	if (bio)
-		home_send(j, bio);
+		home_send(j, b, bio);
 }
 
 /* Append [@m->home, ...) to @bio if it continues it, else send that and start another. */
-static struct bio *home_add_data(struct journal *j, struct bio *bio, const struct jmap *m)
+static struct bio *home_add_data(struct journal *j, struct jbatch *b, struct bio *bio,
+				 const struct jmap *m)
 {
 	u32 done = 0;
 
@@ -144,11 +148,11 @@ static struct bio *home_add_data(struct journal *j, struct bio *bio, const struc
 
 		if (bio && (bio_end_sector(bio) != m->home.v + done ||
 			    bio->bi_vcnt + jwin_vecs(n) > BATCH_VECS)) {
-			home_submit(j, bio);
+			home_submit(j, b, bio);
 			bio = NULL;
 		}
 		if (!bio)
-			bio = home_bio(j, jsec(m->home.v + done), REQ_OP_WRITE);
+			bio = home_bio(j, b, jsec(m->home.v + done), REQ_OP_WRITE);
 		jwin_to_bio(&j->image, pos, n, bio);
 		done += n;
 	}
@@ -156,7 +160,7 @@ static struct bio *home_add_data(struct journal *j, struct bio *bio, const struc
 }
 
 /* A range without payload. A home that knows no discard loses nothing but the space. */
-static void home_add_range(struct journal *j, const struct jmap *m)
+static void home_add_range(struct journal *j, struct jbatch *b, const struct jmap *m)
 {
 	bool zeroes = m->kind == JFMT_ZEROES;
 	u32 done = 0;
@@ -164,15 +168,15 @@ static void home_add_range(struct journal *j, const struct jmap *m)
 	if (!zeroes && !bdev_max_discard_sectors(j->home))
 		return;
 	if (!zeroes || bdev_write_zeroes_sectors(j->home)) {
-		struct bio *bio = home_bio(j, m->home, zeroes ? REQ_OP_WRITE_ZEROES | REQ_NOUNMAP :
-								REQ_OP_DISCARD);
+		struct bio *bio = home_bio(j, b, m->home,
+					   zeroes ? REQ_OP_WRITE_ZEROES | REQ_NOUNMAP : REQ_OP_DISCARD);
 
 		bio->bi_iter.bi_size = m->len * JFMT_SECTOR;
-		home_submit(j, bio);
+		home_submit(j, b, bio);
 		return;
 	}
 	while (done < m->len) {
-		struct bio *bio = home_bio(j, jsec(m->home.v + done), REQ_OP_WRITE);
+		struct bio *bio = home_bio(j, b, jsec(m->home.v + done), REQ_OP_WRITE);
 
 		while (done < m->len && bio->bi_vcnt < BATCH_VECS) {
 			u32 n = min_t(u32, m->len - done, PAGE_SIZE / JFMT_SECTOR);
@@ -180,44 +184,61 @@ static void home_add_range(struct journal *j, const struct jmap *m)
 			__bio_add_page(bio, ZERO_PAGE(0), n * JFMT_SECTOR, 0);
 			done += n;
 		}
-		home_submit(j, bio);
+		home_submit(j, b, bio);
 	}
 }
 
-/* K3: in home order; returns when all have ended. */
-int batch_write_home(struct journal *j)
+int batch_wait(struct jbatch *b)
+{
+	wait_event(b->wait, !atomic_read(&b->inflight));
+	return b->error;
+}
+
+int batch_write_home(struct journal *j, struct jbatch *b)
 {
 	struct bio *bio = NULL;
 	struct jsec at = jsec(0);
 	struct jmap m;
 
-	j->home_error = 0;
-	j->batch_begun = false;
-	while (jindex_next(j->batch, at, &m)) {
+	while (jindex_next(b->index, at, &m)) {
 		trace_journal_home(j, &m);
 		if (m.kind == JFMT_DATA)
-			bio = home_add_data(j, bio, &m);
+			bio = home_add_data(j, b, bio, &m);
 		else
-			home_add_range(j, &m);
+			home_add_range(j, b, &m);
 		at = jsec(m.home.v + m.len);
 	}
-	home_submit(j, bio);
-	wait_event(j->home_wait, !atomic_read(&j->home_inflight));
-	return j->home_error;
+	home_submit(j, b, bio);
+	return batch_wait(b);
 }
 
-/* K3: returns when the batch is in the intent device and applied, or at home. */
-int batch_send_last(struct journal *j)
+/* Its data leave the image: the next batch may need that before this bio ends. */
+static void keep_data(struct journal *j, struct bio *bio)
 {
-	struct bio *bio = j->batch_last;
+	sector_t sector = bio->bi_iter.bi_sector;
+	u32 len = bio_sectors(bio);
+	void *b = bio->bi_private;
+
+	if (bio_op(bio) != REQ_OP_WRITE)
+		return;
+	jwin_copy_from_bio(&j->kept, jpos(0), bio);
+	bio_reset(bio, j->home, bio->bi_opf);
+	bio->bi_iter.bi_sector = sector;
+	bio->bi_end_io = home_end_io;
+	bio->bi_private = b;
+	jwin_to_bio(&j->kept, jpos(0), len, bio);
+}
+
+void batch_send_last(struct journal *j, struct jbatch *b)
+{
+	struct bio *bio = b->last_bio;
 
 	if (!bio)
-		return 0;
-	j->batch_last = NULL;
+		return;
+	b->last_bio = NULL;
+	keep_data(j, bio);
 	bio->bi_opf |= MEMBER_LAST;
-	home_send(j, bio);
-	wait_event(j->home_wait, !atomic_read(&j->home_inflight));
-	return j->home_error;
+	home_send(j, b, bio);
 }
 
 /*
@@ -239,41 +260,59 @@ int batch_fence(struct journal *j)
 	return r;
 }
 
-static void fingerprint_run(struct journal *j, const struct jmap *m)
+static void print_run(struct journal *j, struct jbatch *b, const struct jmap *m)
 {
 	bool data = m->kind == JFMT_DATA;
 
-	jfork_note(&j->super, m->home.v, data, data ? jwin_crc(&j->image, m->pos, 1, 0) : 0);
+	b->print[b->prints++] = (struct jprint) {
+		.sector = m->home.v, .known = data,
+		.crc = data ? jwin_crc(&j->image, m->pos, 1, 0) : 0,
+	};
 }
 
-/* K4: the home holds the batch; the next superblock will say what that looks like. */
-void batch_fingerprint(struct journal *j)
+/*
+ * What the home will look like with the batch: taken while its data are in the image,
+ * and when no other batch will have its fingerprint taken before.
+ */
+void batch_print(struct journal *j, struct jbatch *b)
 {
 	struct jmap m;
 	unsigned int i;
 
+	b->prints = 0;
 	mutex_lock(&j->super_lock);
 	for (i = 0; i < JFORK_ENTRIES; i++) {
 		struct jsec at = jsec(le64_to_cpu(j->super.fp[i].sector));
 
-		jindex_lookup(j->batch, at, 1, &m);
+		jindex_lookup(b->index, at, 1, &m);
 		if (m.mapped)
-			fingerprint_run(j, &m);
+			print_run(j, b, &m);
 	}
-	if (jindex_next(j->batch, jsec(0), &m))
-		fingerprint_run(j, &m);
+	mutex_unlock(&j->super_lock);
+	if (jindex_next(b->index, jsec(0), &m))
+		print_run(j, b, &m);
+}
+
+/* K4: the home holds the batch; the next superblock will say what that looks like. */
+void batch_fingerprint(struct journal *j, const struct jbatch *b)
+{
+	unsigned int i;
+
+	mutex_lock(&j->super_lock);
+	for (i = 0; i < b->prints; i++)
+		jfork_note(&j->super, b->print[i].sector, b->print[i].known, b->print[i].crc);
 	mutex_unlock(&j->super_lock);
 }
 
 /* K6: the home has it: reads need the log no more. */
-void batch_forget(struct journal *j, struct jpos below)
+void batch_forget(struct journal *j, struct jbatch *b)
 {
 	struct jsec at = jsec(0);
 	struct jmap m;
 
-	while (jindex_next(j->batch, at, &m)) {
-		jindex_drop(j->index, m.home, m.len, below);
+	while (jindex_next(b->index, at, &m)) {
+		jindex_drop(j->index, m.home, m.len, b->last.pos);
 		at = jsec(m.home.v + m.len);
 	}
-	batch_clear(j);
+	batch_clear(b);
 }

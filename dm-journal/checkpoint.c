@@ -3,12 +3,15 @@
  * The checkpoint: records go home, oldest epoch first.
  *
  * Always true: a batch is a run of durable records that starts at the tail, of
- * one epoch, or with batch_mib of any number, and ends at or before every mark; its
+ * one epoch, or with batch_mib of any number; its
  * end is in a durable superblock (ckpt_to) before anything of it changes the home,
  * and the tail passes it only in a superblock that is written after the fence
- * behind all its home writes has succeeded. A batch never ends before a ckpt_to
- * that is not at home. Log space is reused after that, and after the reads that
- * could still see it.
+ * behind all its home writes has succeeded. Log space is reused after that, and
+ * after the reads that could still see it.
+ *
+ * While a coalesced batch goes home, the one behind it is gathered and sent but
+ * for its last bio, without which it changes nothing at home. The superblock that
+ * moves the tail to the end of the one has the end of the other.
  *
  * A crash leaves at home every epoch before the batch's and any part of that;
  * with an intent device below the state before the batch or behind it. Recovery
@@ -16,157 +19,6 @@
  */
 #include "journal.h"
 #include "trace.h"
-
-struct batch {
-	struct jpos	end;
-	struct jtail	last;		/* the tail when the batch is at home */
-	u64		time_ms;	/* when its last record was opened */
-	bool		several;	/* epochs */
-};
-
-/* Extend the image from staging, if it is all still there when the copy is done. */
-static bool image_from_staging(struct journal *j, struct jpos pos, u32 sectors)
-{
-	if (pos.v < j->staging_low.v)
-		return false;
-	if (READ_ONCE(j->head.v) - pos.v > j->staging.sectors)
-		return false;
-	jwin_copy(&j->image, &j->staging, pos, sectors);
-	/* the copy before the head; pairs with space_set_head() */
-	smp_rmb();
-	return READ_ONCE(j->head.v) - pos.v <= j->staging.sectors;
-}
-
-static int image_from_log(struct journal *j, struct jpos pos, u32 sectors)
-{
-	struct bio bio;
-	int r;
-
-	bio_init(&bio, j->log, j->image_vecs, jwin_vecs(JOURNAL_CKPT_READ), REQ_OP_READ);
-	bio.bi_iter.bi_sector = jring_dev(&j->geo, pos);
-	jwin_to_bio(&j->image, pos, sectors, &bio);
-	r = submit_bio_wait(&bio);
-	bio_uninit(&bio);
-	return r;
-}
-
-/*
- * Have [@pos, @pos + @sectors) in the image, which keeps what else it holds
- * from @keep on. @end: nothing behind it is durable.
- */
-static int image_have(struct journal *j, struct jpos keep, struct jpos pos, u32 sectors,
-		      struct jpos end)
-{
-	if (pos.v + sectors > end.v || pos.v + sectors - keep.v > j->image.sectors)
-		return -ENOSPC;
-	if (pos.v < j->image_low.v || pos.v > j->image_high.v) {
-		j->image_low = pos;
-		j->image_high = pos;
-	}
-	while (j->image_high.v < pos.v + sectors) {
-		u64 room = keep.v + j->image.sectors - j->image_high.v;
-		u32 n = min3(end.v - j->image_high.v, jring_left(&j->geo, j->image_high),
-			     min_t(u64, JOURNAL_CKPT_READ, room));
-		int r = 0;
-
-		if (!image_from_staging(j, j->image_high, n))
-			r = image_from_log(j, j->image_high, n);
-		if (r)
-			return r;
-		j->image_high.v += n;
-		if (j->image_high.v - j->image_low.v > j->image.sectors)
-			j->image_low.v = j->image_high.v - j->image.sectors;
-	}
-	return 0;
-}
-
-/* Is the record that follows @last at @pos? 1, 0, or -errno. */
-static int ckpt_record_at(struct journal *j, struct jpos keep, struct jpos pos,
-			  const struct jtail *last, struct jpos end, struct jrecord *rec)
-{
-	int r = image_have(j, keep, pos, j->geo.unit, end);
-
-	if (r)
-		return r == -ENOSPC ? 0 : r;
-	return jrecord_decode(&j->geo, pos, jwin_at(&j->image, pos, 0, NULL), rec) &&
-	       rec->prev_seq == last->seq && rec->prev_crc == last->crc;
-}
-
-/*
- * Does a batch that began at @from end at @b, before @rec? A coalesced one that was
- * interrupted is sent as such, even if batch_mib is no longer asked for.
- */
-static bool ckpt_ends(struct journal *j, const struct jtail *from, const struct batch *b,
-		      const struct jrecord *rec)
-{
-	bool reached = b->last.seq >= j->super.ckpt_to_seq;
-
-	if (j->batch_coalesced)
-		return reached && (!j->opts.batch_mib ||
-				   rec->pos.v + rec->len - from->pos.v > j->batch_limit);
-	if (rec->epoch == b->last.epoch)
-		return false;
-	if (!reached)
-		j->batch_coalesced = true;
-	return reached;
-}
-
-/*
- * K1: fill the batch from the tail on. 1, 0 if nothing is durable there, or -errno;
- * -EXDEV: it would end before what is perhaps at home already.
- */
-static int ckpt_gather(struct journal *j, const struct jtail *from, struct batch *b)
-{
-	struct jpos keep = from->pos, end;
-	int r;
-
-	spin_lock_irq(&j->lock);
-	end = journal_ckpt_end(j);
-	spin_unlock_irq(&j->lock);
-
-	b->end = from->pos;
-	b->last = *from;
-	b->several = false;
-	j->batch_coalesced = j->opts.batch_mib && !j->batch_in_place;
-	while (b->end.v < end.v) {
-		bool first = b->end.v == from->pos.v;
-		struct jrecord rec;
-
-		r = 0;
-		if (jring_left(&j->geo, b->end) >= j->geo.unit)
-			r = ckpt_record_at(j, keep, b->end, &b->last, end, &rec);
-		if (!r) {
-			/* it did not fit: the batch ends, or starts, with the lap */
-			if (!first)
-				break;
-			keep = jring_next_lap(&j->geo, b->end);
-			r = ckpt_record_at(j, keep, keep, &b->last, end, &rec);
-			if (!r)
-				r = -EBADMSG;
-		}
-		if (r < 0)
-			return r;
-		if (!first && ckpt_ends(j, from, b, &rec))
-			break;
-		r = image_have(j, keep, rec.pos, rec.len, end);
-		if (!r)
-			r = batch_add(j, &rec);
-		if (r == -ENOSPC && !first)
-			break;
-		if (r)
-			return r;
-		b->several |= !first && rec.epoch != b->last.epoch;
-		b->end = jpos_add(rec.pos, rec.len);
-		b->last = (struct jtail) {
-			.pos = b->end, .seq = rec.seq, .crc = rec.crc, .epoch = rec.epoch,
-		};
-		b->time_ms = rec.time_ms;
-	}
-	trace_journal_batch(j, b->last.seq, b->end, b->end.v - from->pos.v);
-	if (b->end.v == from->pos.v)
-		return 0;
-	return j->batch_coalesced && b->last.seq < j->super.ckpt_to_seq ? -EXDEV : 1;
-}
 
 /* K2, K5: the superblock says where the tail is and which batch may be partly at home. */
 static int ckpt_write_super(struct journal *j, const struct jtail *tail, const struct jtail *to)
@@ -200,15 +52,21 @@ static void ckpt_measure(struct journal *j, u64 sectors)
 	j->rate_sectors = 0;
 }
 
+/* Does a home that holds everything before @tail hold everything up to @seq? [lock] */
+static bool ckpt_reaches(const struct journal *j, const struct jtail *tail, u64 seq)
+{
+	return tail->seq >= seq ||
+	       (tail->pos.v == j->durable.pos.v && j->durable.seq >= seq);
+}
+
 /* Is everything up to @seq at home? [lock] */
 bool journal_is_home(const struct journal *j, u64 seq)
 {
-	return j->tail.seq >= seq ||
-	       (j->tail.pos.v == j->durable.pos.v && j->durable.seq >= seq);
+	return ckpt_reaches(j, &j->tail, seq);
 }
 
 /* K7: the tail is durable and no read sees what lies below it. */
-static void ckpt_free(struct journal *j, const struct batch *b)
+static void ckpt_free(struct journal *j, const struct jbatch *b)
 {
 	LIST_HEAD(served);
 	struct jbio *w, *next;
@@ -216,10 +74,10 @@ static void ckpt_free(struct journal *j, const struct batch *b)
 	u64 freed;
 
 	spin_lock_irq(&j->lock);
-	freed = b->end.v - j->tail.pos.v;
+	freed = b->last.pos.v - j->tail.pos.v;
 	ckpt_measure(j, freed);
 	j->tail = b->last;
-	j->free_to = b->end;
+	j->free_to = b->last.pos;
 	j->lag_since_ms = b->time_ms;
 	if (j->tail.pos.v == j->durable.pos.v)
 		j->lag_since_ms = j->open ? j->open->time_ms : 0;
@@ -233,7 +91,7 @@ static void ckpt_free(struct journal *j, const struct batch *b)
 	if (j->nr_deferred)
 		journal_kick_admission(j);
 	spin_unlock_irq(&j->lock);
-	trace_journal_tail(j, b->last.seq, b->end, freed);
+	trace_journal_tail(j, b->last.seq, b->last.pos, freed);
 	journal_serve(&served, BLK_STS_OK);
 	if (event)
 		queue_work(j->admit_wq, &j->event_work);
@@ -249,60 +107,42 @@ bool journal_no_room(const struct journal *j)
 	return st.bytes > st.cap_bytes - st.cap_bytes / 8;
 }
 
-/* Is there a reason for a batch now? */
-static bool ckpt_wanted(struct journal *j)
+/* Is there a reason for a batch, when @going (NULL: none) is at home? */
+static bool ckpt_wanted(struct journal *j, const struct jbatch *going)
 {
-	u64 used, now = ktime_get_real_ns() / NSEC_PER_MSEC;
+	const struct jtail *tail = going ? &going->last : &j->tail;
+	u64 used, lag_since_ms, now = ktime_get_real_ns() / NSEC_PER_MSEC;
 	bool wanted = false;
 
 	spin_lock_irq(&j->lock);
-	used = div64_u64(space_used(j) * 100, j->geo.area_len);
+	used = space_used(j) - (tail->pos.v - j->tail.pos.v);
+	used = div64_u64(used * 100, j->geo.area_len);
+	lag_since_ms = going ? going->time_ms : j->lag_since_ms;
 	if (used >= j->opts.high)
 		j->ckpt_draining = true;
 	else if (used <= j->opts.low)
 		j->ckpt_draining = false;
-	if (!j->ckpt_stop && !j->error && j->tail.pos.v < journal_ckpt_end(j).v)
-		wanted = j->ckpt_draining || !journal_is_home(j, j->ckpt_goal) ||
+	if (!j->ckpt_stop && !j->error && tail->pos.v < journal_ckpt_end(j).v)
+		wanted = j->ckpt_draining || !ckpt_reaches(j, tail, j->ckpt_goal) ||
 			 (j->nr_deferred && journal_no_room(j)) ||
-			 (j->opts.max_lag_ms && j->lag_since_ms &&
-			  now > j->lag_since_ms + j->opts.max_lag_ms) ||
+			 (j->opts.max_lag_ms && lag_since_ms &&
+			  now > lag_since_ms + j->opts.max_lag_ms) ||
 			 (j->opts.idle_ms && time_after(jiffies, READ_ONCE(j->last_io) +
 						msecs_to_jiffies(j->opts.idle_ms)));
 	spin_unlock_irq(&j->lock);
 	return wanted;
 }
 
-static void ckpt_stall(struct journal *j, const char *what, u64 seq, int error)
-{
-	batch_clear(j);
-	journal_stall(j, what, seq, error);
-	mod_delayed_work(j->ckpt_wq, &j->ckpt_timer, HZ);
-}
-
-static const char *ckpt_why(int error)
-{
-	switch (error) {
-	case -ENOMEM:
-		return "no-memory";
-	case -EXDEV:
-		return "batch_mib-too-small";
-	default:
-		return "log-unreadable";
-	}
-}
-
 /*
  * A coalesced batch for which there was no memory, or no room in the intent
  * device. True: a smaller one was asked for.
  */
-static bool ckpt_shrink(struct journal *j, const struct jtail *from, const struct batch *b, u64 span)
+static bool ckpt_shrink(struct journal *j, const struct jbatch *b, u64 span)
 {
-	if (!j->batch_coalesced || b->last.seq <= j->super.ckpt_to_seq ||
-	    b->end.v - from->pos.v <= j->geo.record_max)
+	if (!b->coalesced || b->last.seq <= j->super.ckpt_to_seq ||
+	    b->last.pos.v - b->from.pos.v <= j->geo.record_max)
 		return false;
-	batch_clear(j);
 	j->batch_limit = max_t(u64, span, j->geo.record_max);
-	journal_kick_checkpoint(j);
 	return true;
 }
 
@@ -310,97 +150,154 @@ static bool ckpt_shrink(struct journal *j, const struct jtail *from, const struc
  * A lone epoch that was begun without batch_mib may be more than the intent device
  * has room for; the home has it in part already. True: it is to go in place again.
  */
-static bool ckpt_in_place(struct journal *j, const struct batch *b)
+static bool ckpt_in_place(struct journal *j, const struct jbatch *b)
 {
-	if (!j->batch_coalesced || b->several || b->last.seq != j->super.ckpt_to_seq)
+	if (!b->coalesced || b->several || b->last.seq != j->super.ckpt_to_seq)
 		return false;
-	batch_clear(j);
 	j->batch_in_place = true;
-	journal_kick_checkpoint(j);
 	return true;
 }
 
-static void ckpt_gather_failed(struct journal *j, const struct jtail *from, const struct batch *b,
-			       int error)
+/* True: the next attempt differs. */
+static bool ckpt_mend(struct journal *j, const struct jbatch *b, int error)
 {
-	if (error != -ENOMEM || !ckpt_shrink(j, from, b, b->end.v - from->pos.v))
-		ckpt_stall(j, ckpt_why(error), b->last.seq + 1, error);
+	u64 span = b->last.pos.v - b->from.pos.v;
+
+	switch (b->step) {
+	case BATCH_GATHER:
+		return error == -ENOMEM && ckpt_shrink(j, b, span);
+	case BATCH_WRITE:
+		return b->coalesced && (error == -EAGAIN ||
+		       (error == -ENOSPC && (ckpt_shrink(j, b, span / 2) || ckpt_in_place(j, b))));
+	default:
+		return false;
+	}
 }
 
-static void ckpt_write_failed(struct journal *j, const struct jtail *from, const struct batch *b,
-			      int error)
+static const char *ckpt_why(const struct jbatch *b, int error)
 {
-	if (error == -EAGAIN || READ_ONCE(j->error)) {
-		batch_clear(j);
+	switch (b->step) {
+	case BATCH_GATHER:
+		return error == -ENOMEM ? "no-memory" :
+		       error == -EXDEV ? "batch_mib-too-small" : "log-unreadable";
+	case BATCH_WRITE:
+		return b->coalesced && error == -ENODEV ? "no-intent-device" :
+		       b->coalesced && error == -ENOSPC ? "intent-too-small" : "home-write";
+	default:
+		return "home-fence";
+	}
+}
+
+static void ckpt_failed(struct journal *j, struct jbatch *b, int error)
+{
+	/* refused, and it was the only bio: without batch_mib it can go in epochs */
+	if (error == -ENODEV && b->lone)
+		ckpt_write_super(j, &b->from, &b->from);
+	if (READ_ONCE(j->error))
+		return;
+	if (ckpt_mend(j, b, error)) {
 		journal_kick_checkpoint(j);
 		return;
 	}
-	if (error == -ENOSPC &&
-	    (ckpt_shrink(j, from, b, (b->end.v - from->pos.v) / 2) || ckpt_in_place(j, b)))
-		return;
-	ckpt_stall(j, error == -ENODEV ? "no-intent-device" :
-		   error == -ENOSPC ? "intent-too-small" : "home-write", b->last.seq, error);
+	journal_stall(j, ckpt_why(b, error), b->last.seq + (b->step == BATCH_GATHER), error);
+	mod_delayed_work(j->ckpt_wq, &j->ckpt_timer, HZ);
 }
 
-/* K3; K2 of a coalesced batch is before its last bio: nothing else of it changes the home. */
-static int ckpt_send(struct journal *j, const struct jtail *tail, const struct batch *b)
+/*
+ * K1, and K3 of a coalesced batch but for its last bio. @going: the one before it
+ * (NULL: none), which is as good as at home. 1, 0: nothing to be done, or -errno.
+ */
+static int ckpt_prepare(struct journal *j, struct jbatch *b, const struct jbatch *going)
 {
-	int r = batch_write_home(j);
-	bool untouched = !j->batch_begun && j->super.ckpt_to_seq <= tail->seq;
+	struct jtail from = going ? going->last : j->tail;
+	int r;
 
-	if (r || !j->batch_coalesced)
+	if (!ckpt_wanted(j, going))
+		return 0;
+	b->step = BATCH_GATHER;
+	r = batch_gather(j, b, &from);
+	if (r <= 0 || !b->coalesced)
 		return r;
-	r = ckpt_write_super(j, tail, &b->last);
+	b->step = BATCH_WRITE;
+	r = batch_write_home(j, b);
+	b->lone = !b->begun && j->super.ckpt_to_seq <= from.seq;
+	return r ? r : 1;
+}
+
+/* K3: the rest. A coalesced batch is on its way then. */
+static int ckpt_send(struct journal *j, struct jbatch *b)
+{
+	b->step = BATCH_WRITE;
+	batch_print(j, b);
+	if (!b->coalesced)
+		return batch_write_home(j, b);
+	batch_send_last(j, b);
+	return 0;
+}
+
+/* K4, K6: the batch is at home. */
+static int ckpt_finish(struct journal *j, struct jbatch *b)
+{
+	int r = batch_wait(b);
+
+	if (r)
+		return r;
+	b->step = BATCH_FENCE;
+	r = batch_fence(j);
+	if (r)
+		return r;
+	batch_fingerprint(j, b);
+	batch_forget(j, b);
+	this_cpu_inc(j->stats->batches);
+	if (j->ckpt_stalled)
+		journal_unstall(j);
+	j->batch_in_place = false;
+	j->batch_limit = min(2 * j->batch_limit, (u64)j->opts.batch_mib << 11);
+	return 0;
+}
+
+/*
+ * Brings @b home, and prepares @next, of which it returns what ckpt_prepare() does.
+ * -ECANCELED: @b has failed.
+ */
+static int ckpt_step(struct journal *j, struct jbatch *b, struct jbatch *next)
+{
+	int r = ckpt_send(j, b), ready = 0;
+
+	if (!r && b->coalesced)
+		ready = ckpt_prepare(j, next, b);
 	if (!r)
-		r = batch_send_last(j);
-	/* refused, and it was the only bio: without batch_mib it can go in epochs */
-	if (r == -ENODEV && untouched)
-		ckpt_write_super(j, tail, tail);
-	return r;
+		r = ckpt_finish(j, b);
+	if (r) {
+		ckpt_failed(j, b, r);
+		return -ECANCELED;
+	}
+	if (!b->coalesced)
+		ready = ckpt_prepare(j, next, b);
+	/* K5, and K2 of @next */
+	if (ckpt_write_super(j, &b->last, ready > 0 ? &next->last : &b->last))
+		return -ECANCELED;
+	journal_pins_drain(&j->pins);
+	ckpt_free(j, b);					/* K7 */
+	return ready;
 }
 
 void journal_ckpt_run(struct journal *j)
 {
-	struct jtail tail = j->tail;
-	struct batch b, done;
-	int r;
+	struct jbatch *b = &j->batch[0], *next = &j->batch[1];
+	int r = ckpt_prepare(j, b, NULL);
 
-	if (!ckpt_wanted(j))
-		return;
-	r = ckpt_gather(j, &tail, &b);				/* K1 */
-	if (r < 0)
-		return ckpt_gather_failed(j, &tail, &b, r);
-	if (!r || (!j->batch_coalesced && ckpt_write_super(j, &tail, &b.last)))	/* K2 */
-		return;
-	do {
-		r = ckpt_send(j, &tail, &b);			/* K3 */
-		if (r)
-			return ckpt_write_failed(j, &tail, &b, r);
-		r = batch_fence(j);				/* K4 */
-		if (r)
-			return ckpt_stall(j, "home-fence", b.last.seq, r);
-		batch_fingerprint(j);
-		batch_forget(j, b.end);				/* K6 */
-		this_cpu_inc(j->stats->batches);
-		if (j->ckpt_stalled)
-			journal_unstall(j);
-
-		done = b;
-		tail = done.last;
-		j->batch_in_place = false;
-		j->batch_limit = min(2 * j->batch_limit, j->image.sectors);
-		r = 0;
-		if (ckpt_wanted(j)) {
-			r = ckpt_gather(j, &tail, &b);
-			if (r < 0)
-				ckpt_gather_failed(j, &tail, &b, r);
-		}
-		if (ckpt_write_super(j, &tail, r > 0 && !j->batch_coalesced ? &b.last : &tail)) /* K5 */
-			return;
-		journal_pins_drain(&j->pins);
-		ckpt_free(j, &done);				/* K7 */
+	if (r > 0 && ckpt_write_super(j, &b->from, &b->last))	/* K2 */
+		r = -ECANCELED;
+	while (r > 0) {
+		r = ckpt_step(j, b, next);
+		swap(b, next);
 		cond_resched();
-	} while (r > 0);
+	}
+	if (r < 0 && r != -ECANCELED)
+		ckpt_failed(j, b, r);
+	batch_clear(b);
+	batch_clear(next);
 }
 
 void journal_ckpt_work(struct work_struct *work)
@@ -417,7 +314,7 @@ void journal_ckpt_timer(struct work_struct *work)
 {
 	struct journal *j = container_of(to_delayed_work(work), struct journal, ckpt_timer);
 
-	if (ckpt_wanted(j))
+	if (ckpt_wanted(j, NULL))
 		journal_kick_checkpoint(j);
 	if (space_used(j))
 		queue_delayed_work(j->ckpt_wq, &j->ckpt_timer, JOURNAL_CKPT_TIMER);

@@ -54,6 +54,8 @@
 #define JOURNAL_BOUNCE_ORDER	4
 /* The most records with JFMT_RECORD_SYNC in flight: commits that somebody waits for. */
 #define JOURNAL_COMMITS		4
+/* The most data of a home bio, sectors. */
+#define JOURNAL_HOME_BIO	4096
 /* What was learnt of how many wait at once fades by one in this many records. */
 #define JOURNAL_CROWD_DECAY	64
 /*
@@ -141,6 +143,41 @@ struct jstats {
 	u64	log_errors, home_errors;
 };
 
+/* Where the log begins that is not at home. */
+struct jtail {
+	struct jpos	pos;	/* home durably holds everything before */
+	u64		seq;
+	u32		crc;
+	u64		epoch;
+};
+
+/* A run of records on its way home. The checkpoint worker's, but for what a bio's end changes. */
+struct jbatch {
+	struct jtail	from, last;	/* the tail before it, and when it is at home */
+	u64		time_ms;	/* when its last record was opened */
+	struct jindex	*index;		/* one shard: newest version of each sector in the batch */
+	u32		weight;
+	bool		coalesced;	/* it may have several epochs: members are marked */
+	bool		several;	/* it has */
+	bool		begun;		/* a bio of it was sent */
+	bool		lone;		/* its last bio is its only one, and nothing of it was ever sent */
+	enum {
+		BATCH_GATHER,
+		BATCH_WRITE,
+		BATCH_FENCE,
+	} step;				/* the one that fails if it fails now */
+	struct bio	*last_bio;	/* if coalesced: held back, to be sent behind all others */
+	atomic_t	inflight;
+	int		error;		/* the first of its bios */
+	wait_queue_head_t wait;
+	unsigned int	prints;
+	struct jprint {
+		u64	sector;
+		bool	known;
+		u32	crc;
+	} print[JFORK_ENTRIES + 1];
+};
+
 /*
  * One journal: belongs to a mapped device, and is shared by its successive
  * tables, so that nothing that is only in memory is lost with a reload.
@@ -201,12 +238,7 @@ struct journal {
 	struct jstats __percpu *stats;
 
 	/* the checkpoint; changed by its worker only, or while that is stopped */
-	struct jtail {
-		struct jpos	pos;	/* home durably holds everything before */
-		u64		seq;
-		u32		crc;
-		u64		epoch;
-	} tail;			/* [also lock] as in the newest superblock */
+	struct jtail	tail;		/* [also lock] as in the newest superblock */
 	u64		ckpt_goal;	/* reach this sequence [lock] */
 	u64		event_seq;	/* raise an event when this one is at home; 0: none [lock] */
 	bool		ckpt_draining;	/* between the watermarks [lock] */
@@ -226,17 +258,11 @@ struct journal {
 	struct jwin	image;		/* the part of the log that batches are made from */
 	struct jpos	image_low, image_high;
 	struct bio_vec	*image_vecs;
-	struct jindex	*batch;		/* one shard: newest version of each sector in the batch */
-	u32		batch_weight;
+	struct jwin	kept;		/* the data of a last bio that was sent */
+	struct jbatch	batch[2];	/* one goes home while the other is gathered */
 	u64		batch_limit;	/* with batch_mib: sectors of log that the next batch covers */
-	bool		batch_in_place;		/* the next one, whatever batch_mib says */
-	bool		batch_coalesced;	/* it may have several epochs: members are marked */
-	struct bio	*batch_last;	/* of those: held back, to be sent behind all others */
-	bool		batch_begun;	/* a bio of it was sent */
+	bool		batch_in_place;	/* the next one, whatever batch_mib says */
 	struct bio_set	home_bios;
-	atomic_t	home_inflight;
-	int		home_error;	/* first of the batch */
-	wait_queue_head_t home_wait;
 
 	struct mutex	super_lock;
 	struct jsuper	super;		/* as last written [super_lock] */
@@ -377,14 +403,25 @@ u64 journal_hold_clip(const struct journal *j, u64 seq);	/* lock held */
 /* A message; process context, may sleep; -ENOTTY: it is not one of these. */
 int journal_hold_message(struct dm_target *ti, unsigned int argc, char **argv);
 
+/* gather.c: what a batch is made of. Worker, or recovery; may sleep. */
+/*
+ * K1: fill @b, which is clear, from @from on. 1, 0 if nothing is durable there, or -errno;
+ * -EXDEV: it would end before what is perhaps at home already.
+ */
+int batch_gather(struct journal *j, struct jbatch *b, const struct jtail *from);
+
 /* batch.c: the home side of a batch. Worker, or recovery; may sleep; 0 or -errno. */
-int batch_add(struct journal *j, const struct jrecord *rec);
-void batch_clear(struct journal *j);
-int batch_write_home(struct journal *j);	/* of a coalesced batch all but the last bio */
-int batch_send_last(struct journal *j);		/* with it a coalesced batch ends */
+int batch_add(struct journal *j, struct jbatch *b, const struct jrecord *rec);
+void batch_clear(struct jbatch *b);	/* none of its bios is in flight */
+/* K3: send it, but of a coalesced one the last bio; returns when all that was sent has ended. */
+int batch_write_home(struct journal *j, struct jbatch *b);
+/* K3: the last bio of a coalesced one, if there is one; its data leave the image. */
+void batch_send_last(struct journal *j, struct jbatch *b);
+int batch_wait(struct jbatch *b);	/* for all that was sent */
 int batch_fence(struct journal *j);
-void batch_fingerprint(struct journal *j);
-void batch_forget(struct journal *j, struct jpos below);
+void batch_print(struct journal *j, struct jbatch *b);
+void batch_fingerprint(struct journal *j, const struct jbatch *b);
+void batch_forget(struct journal *j, struct jbatch *b);	/* and clear it */
 
 /* super.c: the two superblock slots. May sleep. */
 int journal_super_read(struct block_device *log, struct jsuper *out, const char **why);

@@ -40,9 +40,11 @@ static void journal_free(struct journal *j)
 	if (j->super_page)
 		__free_page(j->super_page);
 	jwin_exit(&j->image);
+	jwin_exit(&j->kept);
 	jwin_exit(&j->staging);
 	kfree(j->image_vecs);
-	jindex_destroy(j->batch);
+	for (i = 0; i < ARRAY_SIZE(j->batch); i++)
+		jindex_destroy(j->batch[i].index);
 	jindex_destroy(j->index);
 	free_percpu(j->stats);
 	kvfree(j);
@@ -59,7 +61,8 @@ static void journal_init(struct journal *j)
 	mutex_init(&j->super_lock);
 	mutex_init(&j->life_lock);
 	init_waitqueue_head(&j->idle_wait);
-	init_waitqueue_head(&j->home_wait);
+	init_waitqueue_head(&j->batch[0].wait);
+	init_waitqueue_head(&j->batch[1].wait);
 	journal_pins_init(&j->pins);
 	kthread_init_work(&j->commit_work, journal_commit_work);
 	INIT_WORK(&j->ckpt_work, journal_ckpt_work);
@@ -75,8 +78,11 @@ static void journal_init(struct journal *j)
  * single sectors do. What is more than JOURNAL_WEIGHT needs memory, or the batch is smaller.
  */
 #define BATCH_INDEX_BYTES(mib)	((4ull << 20) + ((u64)(mib) << 16))
-/* A bio that is being built, one without payload, and one that is held back; and one in flight. */
-#define HOME_BIOS		4
+/*
+ * A bio that is being built, one without payload, and one that is held back; and one in
+ * flight, besides the last one of the batch before.
+ */
+#define HOME_BIOS		5
 #define INDEX_SHARDS		128
 
 static struct journal *journal_alloc(struct journal_table *t, const struct jgeo *geo)
@@ -98,14 +104,16 @@ static struct journal *journal_alloc(struct journal_table *t, const struct jgeo 
 	}
 	j->stats = alloc_percpu(struct jstats);
 	j->index = jindex_create(INDEX_SHARDS, (u64)t->opts.index_mib << 20);
-	j->batch = jindex_create(1, BATCH_INDEX_BYTES(t->opts.batch_mib));
+	for (i = 0; i < ARRAY_SIZE(j->batch); i++)
+		j->batch[i].index = jindex_create(1, BATCH_INDEX_BYTES(t->opts.batch_mib));
 	j->super_page = alloc_page(GFP_KERNEL);
 	j->image_vecs = kcalloc(jwin_vecs(JOURNAL_CKPT_READ), sizeof(struct bio_vec), GFP_KERNEL);
 	j->commit_worker = kthread_create_worker(0, "jbd_commit");
 	j->ckpt_wq = alloc_workqueue("jbd_ckpt", unbound, 0);
 	j->admit_wq = alloc_workqueue("jbd_admit", unbound, 0);
 	j->read_wq = alloc_workqueue("jbd_read", unbound, 0);
-	if (!j->stats || !j->index || !j->batch || !j->super_page || !j->image_vecs ||
+	if (!j->stats || !j->index || !j->batch[0].index || !j->batch[1].index ||
+	    !j->super_page || !j->image_vecs ||
 	    IS_ERR(j->commit_worker) || !j->ckpt_wq || !j->admit_wq || !j->read_wq)
 		goto bad;
 	set_user_nice(j->commit_worker->task, MIN_NICE);
@@ -113,10 +121,11 @@ static struct journal *journal_alloc(struct journal_table *t, const struct jgeo 
 	    mempool_init_page_pool(&j->bounce_pages, 4, JOURNAL_BOUNCE_ORDER) ||
 	    jwin_init(&j->staging, max_t(u64, (u64)t->opts.staging_mib << 11,
 					 4ull * geo->record_max)) ||
+	    jwin_init(&j->kept, JOURNAL_HOME_BIO) ||
 	    jwin_init(&j->image, max3(8192ull, 2ull * geo->record_max,
 				      (unsigned long long)t->opts.batch_mib << 11)))
 		goto bad;
-	j->batch_limit = j->image.sectors;
+	j->batch_limit = (u64)t->opts.batch_mib << 11;
 	return j;
 bad:
 	journal_free(j);

@@ -250,7 +250,8 @@ int journal_recover(struct journal *j)
 	j->ckpt_goal = 0;
 	j->event_seq = 0;
 	jindex_clear(j->index);
-	batch_clear(j);
+	batch_clear(&j->batch[0]);
+	batch_clear(&j->batch[1]);
 	mutex_lock(&j->super_lock);
 	journal_hold_load(j);
 	mutex_unlock(&j->super_lock);

@@ -122,7 +122,7 @@ works() { spawn operation "$1" && done_soon $!; }
 
 @test "bad words are refused" {
 	disk=$(mkdm d simdisk "$ram" 1 0)
-	for words in "hang" "hang sleep" "hang write 1" "release write"; do
+	for words in "hang" "hang sleep" "hang write 0" "hang write 1 2" "release write"; do
 		run ! dmsetup message d 0 $words
 	done
 	works write

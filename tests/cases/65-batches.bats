@@ -2,7 +2,8 @@
 # Batches of several epochs: with an intent device the home alone, once that is applied, is the volume after some record, and
 # without one they are refused, or relaxed when the table says so.
 # Seen red: the home not flushed before the batch is retired; recovery that applies nothing; a member that is taken though its
-# batch began with another table; a batch too large for the intent device that is not sent smaller.
+# batch began with another table; a batch too large for the intent device that is not sent smaller; the data of
+# a last write left in the image.
 
 load helpers
 load volumes
@@ -226,6 +227,53 @@ begin_batch() {
 	wait_for 20 eval '[ "$(dmsetup info -c --noheadings -o events v-home)" = $((events + 2)) ]'
 	has_epochs "$home" first
 	[ "$(vstat v 29)" = 1 ]		# fences
+}
+
+# piece N: 384 KiB, an epoch; two of them are a batch of 1 MiB of log.
+piece() { dd if=/dev/urandom of="$vol" bs=384k seek=$((4 * $1)) count=1 oflag=direct,dsync status=none; }
+# sum_of DEVICE MIB COUNT
+sum_of() { dd if="$1" bs=1M skip="$2" count="$3" iflag=direct status=none | md5sum; }
+collected() { [ "$(counter v-home 17)" = "$1" ]; }
+sent() { [ "$(vstat v 27)" = "$1" ]; }	# home writes
+
+@test "the next batch is collected while one is applied; power and log are lost: the home has the one and nothing of the other" {
+	volume --intent "$intent"
+	for i in 0 1 2 3; do piece $i; done
+	first=$(sum_of "$vol" 0 3)
+	all=$(sum_of "$vol" 0 6)
+	begin_batch
+	# all of the first, and half of the second, whose last member waits for the first
+	wait_for 20 collected $((3 * 768))
+	[ "$(vstat v 26)" = 0 ]
+	lose_power
+	[ "$(md5sum < "$home")" = "$empty" ]
+	jbdctl recover --home "$home" --intent "$intent"
+	[ "$(sum_of "$home" 0 3)" = "$first" ]
+	[ "$(sum_of "$home" 3 3)" = "$(head -c 3M /dev/zero | md5sum)" ]
+	jbdctl open v "$home" "$log" --intent "$intent" --opt idle_ms=0
+	[ "$(sum_of "$vol" 0 6)" = "$all" ]
+	checkpoint v
+	[ "$(sum_of "$home" 0 6)" = "$all" ]
+}
+
+@test "the next batch is gathered where the last write of one lay that has not ended: it is not overwritten" {
+	large=$(mkdm sim-large simdisk "$(mkdisk large 32)" 4 0)
+	volume --intent "$large"
+	dmsetup table v | sed 's/ batch_mib [0-9]*/ batch_mib 4/' | dmsetup reload v
+	dmsetup resume v
+	# what was logged first goes home last
+	for at in 40 0 20 4 8 12; do
+		dd if=/dev/urandom of="$vol" bs=1M seek=$at count=1 oflag=direct,dsync status=none
+	done
+	sum=$(md5sum < "$vol")
+	dmsetup message sim-large 0 hang write 3
+	dmsetup message v 0 checkpoint
+	wait_for 20 waiting large
+	wait_for 20 sent 5
+	dmsetup message sim-large 0 release
+	wait_for 20 is_home
+	[ "$(md5sum < "$home")" = "$sum" ]
+	[ "$(vstat v 31)" = 0 ]		# home errors
 }
 
 @test "bad tables are refused, with the reason; a good one loads again unchanged" {

@@ -566,9 +566,15 @@ void Judge::advance(const Found &f, const Value *volume, Time t)
 	for (uint32_t s = 0; s < home; s++) {
 		/* discarded, and the home carries out nothing: what it has is not settled before it is overwritten */
 		base[s] = is.volume[s] == ANY ? ANY : volume[s];
-		for (Value v = 0; v < ops.size(); v++)
-			if (base[s] != ANY || hi_of(v, s) != NEVER)
-				hi_of(v, s) = base[s] == v ? NEVER : std::min(hi_of(v, s), t);
+		Time kept = 0;
+		for (uint32_t i = 1; base[s] == ANY && i < ops.size(); i++)
+			if (keeps(ops[i]) && ops[i].touches(s) && ops[i].sub < t)
+				kept = std::max(kept, ops[i].done);
+		/* so is what was older than the discard, even if a write that a rollback gave up had settled it */
+		for (Value v = 0; v < ops.size(); v++) {
+			bool older = kept && (!v || (ops[v].touches(s) && ops[v].sub < kept));
+			hi_of(v, s) = base[s] == v || older || (base[s] == ANY && hi_of(v, s) == NEVER) ? NEVER : std::min(hi_of(v, s), t);
+		}
 		zero_hi[s] = base[s] == ZERO || base[s] == ANY ? NEVER : std::min(zero_hi[s], t);
 	}
 }

@@ -39,7 +39,8 @@ struct simdisk {
 	spinlock_t lock;
 	struct bio_list queued;		/* [lock] */
 	struct sd_fault faults[SD_OPS];	/* [lock] */
-	unsigned int hung;		/* [lock] BIT(sd_op) of the operations that hang */
+	unsigned int hung;		/* [lock] BIT(sd_op) of the operations that hang, */
+	u64 passes[SD_OPS];		/* [lock] after so many that do not */
 
 	/* The worker, holding sd_power for reading, or whoever holds it for writing. */
 	struct xarray blocks;		/* of struct sd_block */

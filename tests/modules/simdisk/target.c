@@ -11,8 +11,8 @@
  * some of the cache, and some sectors of the writes that are queued, and then fails all I/O until "restore". "powercut
  * all" cuts every simdisk at one instant: no bio of any of them is served between the first and the last.
  *
- * "hang <operation>|all" keeps the next such bio, and with it all behind it, until "release", or until the power is cut:
- * then they fail. A suspend waits for them.
+ * "hang <operation>|all [<nth>]" keeps the next, or the nth, such bio, and with it all behind it, until "release", or until
+ * the power is cut: then they fail. A suspend waits for them.
  *
  * The smallest unit that a cut can tear is <unit> sectors, by default the logical block of <dev>. One simdisk does not work below another one.
  *
@@ -146,6 +146,17 @@ static blk_status_t serve(struct simdisk *sd, struct bio *bio)
 	}
 }
 
+/* Does the bio that is next stay where it is? [lock] */
+static bool must_hang(struct simdisk *sd, enum sd_op op)
+{
+	if (sd->dead || !(sd->hung & BIT(op)))
+		return false;
+	if (!sd->passes[op])
+		return true;
+	sd->passes[op]--;
+	return false;
+}
+
 static void sd_work(struct work_struct *work)
 {
 	struct simdisk *sd = container_of(work, struct simdisk, work);
@@ -155,7 +166,7 @@ static void sd_work(struct work_struct *work)
 		down_read(&sd_power);
 		spin_lock_irq(&sd->lock);
 		bio = bio_list_peek(&sd->queued);
-		if (bio && !sd->dead && sd->hung & BIT(sd_op(bio)))
+		if (bio && must_hang(sd, sd_op(bio)))
 			bio = NULL;
 		if (bio)
 			bio_list_pop(&sd->queued);
@@ -247,16 +258,22 @@ static int message_fail(struct simdisk *sd, unsigned int argc, char **argv)
 	return 0;
 }
 
-/* hang read|write|flush|discard|all */
-static int message_hang(struct simdisk *sd, const char *what)
+/* hang read|write|flush|discard|all [<nth>] */
+static int message_hang(struct simdisk *sd, unsigned int argc, char **argv)
 {
-	int op = match_string(sd_op_names, SD_OPS, what);
-	bool all = !strcmp(what, "all");
+	int op = match_string(sd_op_names, SD_OPS, argv[1]);
+	unsigned int ops = op < 0 ? GENMASK(SD_OPS - 1, 0) : BIT(op);
+	u64 nth = 1;
 
-	if (op < 0 && !all)
+	if (op < 0 && strcmp(argv[1], "all"))
 		return op;
+	if (argc == 3 && (kstrtou64(argv[2], 10, &nth) || !nth))
+		return -EINVAL;
 	spin_lock_irq(&sd->lock);
-	sd->hung |= all ? GENMASK(SD_OPS - 1, 0) : BIT(op);
+	sd->hung |= ops;
+	for (op = 0; op < SD_OPS; op++)
+		if (ops & BIT(op))
+			sd->passes[op] = nth - 1;
 	spin_unlock_irq(&sd->lock);
 	return 0;
 }
@@ -293,8 +310,8 @@ static int simdisk_message(struct dm_target *ti, unsigned int argc, char **argv,
 		spin_unlock_irq(&sd->lock);
 		return 0;
 	}
-	if (argc == 2 && !strcmp(argv[0], "hang"))
-		return message_hang(sd, argv[1]);
+	if ((argc == 2 || argc == 3) && !strcmp(argv[0], "hang"))
+		return message_hang(sd, argc, argv);
 	if (argc == 1 && !strcmp(argv[0], "release")) {
 		release(sd);
 		return 0;

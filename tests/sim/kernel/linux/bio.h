@@ -17,6 +17,7 @@ enum { REQ_OP_READ = 0, REQ_OP_WRITE = 1, REQ_OP_DISCARD = 3, REQ_OP_WRITE_ZEROE
 #define REQ_IDLE	(1u << 16)
 #define REQ_FUA		(1u << 17)
 #define REQ_PREFLUSH	(1u << 18)
+#define REQ_BACKGROUND	(1u << 20)
 #define REQ_NOUNMAP	(1u << 22)
 
 #define BLK_STS_OK		0
@@ -88,6 +89,11 @@ static inline void bio_init(struct bio *bio, struct block_device *bdev, struct b
 			    blk_opf_t opf)
 {
 	*bio = (struct bio) { .bi_bdev = bdev, .bi_opf = opf, .bi_max_vecs = max, .bi_io_vec = vecs };
+}
+
+static inline void bio_reset(struct bio *bio, struct block_device *bdev, blk_opf_t opf)
+{
+	bio_init(bio, bdev, bio->bi_io_vec, bio->bi_max_vecs, opf);
 }
 
 static inline void __bio_add_page(struct bio *bio, struct page *page, unsigned int len, unsigned int offset)
