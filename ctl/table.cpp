@@ -5,6 +5,7 @@
 #include "table.h"
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
@@ -23,7 +24,7 @@ struct Choice {
 	std::string_view key, first, second;
 };
 constexpr Choice journal_choices[] = {{"flush", "log", "home"}, {"on_hold_full", "release", "error"}};
-constexpr std::string_view checkpoint_keys[] = {"depth"};
+constexpr std::string_view checkpoint_keys[] = {"depth", "rate_mib"};
 
 bool is_number(std::string_view text)
 {
@@ -117,7 +118,7 @@ Result<> add_option(Options &options, std::string_view word)
 		for (std::string_view name : journal_keys)
 			known += fmt::format("{}, ", name);
 		return Error{Exit::usage, fmt::format("unknown option '{}'", key),
-			     fmt::format("Options are: {}{}.", known, checkpoint_keys[0])};
+			     fmt::format("Options are: {}{}.", known, fmt::join(checkpoint_keys, ", "))};
 	}
 	const auto choice = std::ranges::find(journal_choices, key, &Choice::key);
 	const bool one_of = choice != std::end(journal_choices);
@@ -226,6 +227,7 @@ Result<JournalStatus> parse_journal_status(std::string_view line)
 		counter = words.number();
 	s.reason = words.maybe();
 	const bool hold = parse_hold(words.maybe().value_or(""), s);
+	s.late = words.more() && words.maybe() == "late";
 	if (words.failed() || (target && !is_number(*target)) || !hold)
 		return bad_line("journal status", line);
 	return s;

@@ -86,6 +86,7 @@ struct JournalStatus {
 		std::uint64_t seq;
 	};
 	std::vector<Mark> marks;
+	bool late = false;		// the lag exceeds max_lag_ms
 
 	std::uint64_t epochs_behind() const { return epoch > home_epoch ? epoch - home_epoch : 0; }
 };

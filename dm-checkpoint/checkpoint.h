@@ -5,8 +5,9 @@
  *
  * target.c is the device-mapper side: table, status, and which bio goes which
  * way. fence.c keeps the order of epochs; intent.c collects batches of several
- * epochs, and intent_apply.c brings them home. Nothing in memory outlives the
- * table: a reload at any time starts with an empty state.
+ * epochs, and intent_apply.c brings them home; pace.c says how many writes may be
+ * at the home. Nothing in memory outlives the table: a reload at any time starts
+ * with an empty state.
  *
  * Step numbers: F1 admit, F2 hold, F3 fence, F4 flush, F5 done; I1 collect, I2
  * commit, I3 apply, I4 retire.
@@ -61,14 +62,19 @@ struct checkpoint {
 	const char	*name;		/* of the mapped device */
 	unsigned int	depth;		/* writes at the home at once */
 	bool		depth_given;	/* in the table */
+	unsigned int	rate_mib;	/* MiB a second to the home at most; 0: no limit */
 	bool		relaxed;	/* batches of several epochs without an intent device */
 	struct intent	*intent;	/* NULL: none */
 
 	struct workqueue_struct *wq;
 	struct work_struct work;	/* sends what waited, serves the fence */
+	struct delayed_work pace_work;	/* work, when rate_mib allows another write */
 	struct bio	flush;		/* the worker's; out while FENCE_FLUSHES */
 
 	atomic64_t	reads;
+	atomic_t	reads_now;	/* reads at the home */
+	unsigned long	read_end;	/* jiffies when the last one was back */
+	atomic64_t	paid_until;	/* ns: what was written home has used up rate_mib until then */
 
 	/*
 	 * The only lock. Interrupts are off under it, since bios end in them;
@@ -88,6 +94,7 @@ struct checkpoint {
 	bool		dirty;		/* the home's cache may have something [lock] */
 	bool		torn;		/* the home is between two epochs [lock] */
 	bool		torn_told;	/* torn when the last event was raised; the worker's */
+	bool		urgent;		/* somebody waits for the newest write of the epoch [lock] */
 	struct checkpoint_stats stats;	/* [lock] */
 };
 
@@ -101,6 +108,16 @@ static inline struct checkpoint_io *checkpoint_io(struct bio *bio)
 	return dm_per_bio_data(bio, sizeof(struct checkpoint_io));
 }
 
+/* pace.c; any context */
+
+/* May a write be sent when @at_home are? @urgent: somebody waits for it. */
+bool pace_allows(struct checkpoint *c, unsigned int at_home, bool urgent);
+/* Not before rate_mib allows it, which is in so many jiffies; 0: it is not rate_mib that forbids. */
+unsigned long pace_wait(struct checkpoint *c);
+void pace_sent(struct checkpoint *c, unsigned int sectors);
+void pace_read(struct checkpoint *c);
+void pace_read_done(struct checkpoint *c);
+
 /* fence.c */
 
 /*
@@ -112,8 +129,9 @@ bool fence_take(struct checkpoint *c, struct bio *bio);
 /* F5: a bio that fence_take() saw ends with status. Any context. */
 void fence_done(struct checkpoint *c, struct bio *bio, blk_status_t status);
 
-/* The worker. */
+/* The worker; and what kicks it when rate_mib allows another write. */
 void fence_work(struct work_struct *work);
+void fence_pace_work(struct work_struct *work);
 
 /* intent.c */
 

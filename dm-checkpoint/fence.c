@@ -57,7 +57,7 @@ static int io_ahead(const void *key, const struct rb_node *node)
 static bool __ready(struct checkpoint *c)
 {
 	if (c->nr_queued)
-		return c->nr_at_home < c->depth;
+		return pace_allows(c, c->nr_at_home, c->urgent) || c->rate_mib;
 	if (c->fence)
 		return !c->nr_at_home && c->step != FENCE_FLUSHES;
 	return !bio_list_empty(&c->held);
@@ -94,6 +94,7 @@ static bool __admit(struct checkpoint *c, struct bio *bio)
 	rb_add(&io->node, &c->queued, io_less);
 	c->nr_queued++;
 	c->dirty = true;
+	c->urgent = bio->bi_opf & REQ_SYNC;
 	if (is_member(bio->bi_opf)) {
 		bio->bi_opf &= ~MEMBER_MARKS;
 		c->torn = true;
@@ -111,6 +112,7 @@ static void __send(struct checkpoint *c, struct checkpoint_io *io)
 	c->nr_at_home++;
 	io->at_home = true;
 	c->sweep = io->sector;
+	pace_sent(c, io->end - io->sector);
 }
 
 static void __count(struct checkpoint *c, struct bio *bio)
@@ -140,8 +142,8 @@ bool fence_take(struct checkpoint *c, struct bio *bio)
 		trace_checkpoint_hold(bio);
 		bio_list_add(&c->held, bio);
 		c->nr_held += !is_fence(bio);
-	} else if (!is_fence(bio) && c->nr_queued == 1 && c->nr_at_home < c->depth &&
-		   c->torn == c->torn_told) {
+	} else if (!is_fence(bio) && c->nr_queued == 1 && c->torn == c->torn_told &&
+		   pace_allows(c, c->nr_at_home, c->urgent)) {
 		__send(c, io);
 		send = true;
 	} else {
@@ -228,17 +230,19 @@ static bool release_held(struct checkpoint *c)
 	return admitted;
 }
 
-/* The queued write that a one-way sweep meets next; NULL: none, or the depth is reached. */
+/* The queued write that a one-way sweep meets next; NULL: none, or it has to wait. */
 static struct bio *next_queued(struct checkpoint *c)
 {
 	struct checkpoint_io *io = NULL;
 	struct rb_node *node;
 
 	spin_lock_irq(&c->lock);
-	if (c->nr_queued && c->nr_at_home < c->depth) {
+	if (c->nr_queued && pace_allows(c, c->nr_at_home, c->urgent)) {
 		node = rb_find_first(&c->sweep, &c->queued, io_ahead);
 		io = node_io(node ?: rb_first(&c->queued));
 		__send(c, io);
+	} else if (c->nr_queued && c->rate_mib) {
+		mod_delayed_work(c->wq, &c->pace_work, max(pace_wait(c), 1ul));
 	}
 	spin_unlock_irq(&c->lock);
 	return io ? dm_bio_from_per_bio_data(io, sizeof(*io)) : NULL;
@@ -307,6 +311,13 @@ static void tell_torn(struct checkpoint *c)
 	spin_lock_irq(&c->lock);
 	c->torn_told = torn;
 	spin_unlock_irq(&c->lock);
+}
+
+void fence_pace_work(struct work_struct *work)
+{
+	struct checkpoint *c = container_of(to_delayed_work(work), struct checkpoint, pace_work);
+
+	queue_work(c->wq, &c->work);
 }
 
 void fence_work(struct work_struct *work)

@@ -84,6 +84,7 @@ static blk_status_t __collect(struct intent *in, struct bio *bio, struct intent_
 	} else if (in->failed) {
 		return in->failed;
 	}
+	in->urgent = bio->bi_opf & MEMBER_URGENT;
 	*at = in->next;
 	if (!in->failed) {
 		in->next.nr++;

@@ -42,6 +42,7 @@ struct intent {
 	struct intent_batch next;	/* the batch that is collected, or will be */
 	bool		open;		/* its first member has come */
 	blk_opf_t	odd;		/* MEMBER_ODD as that one has it */
+	bool		urgent;		/* as the newest member says */
 	bool		closed;		/* its last member has come: later ones are held */
 	bool		applies;	/* the current batch is not retired yet */
 	blk_status_t	failed;		/* it has lost a member */

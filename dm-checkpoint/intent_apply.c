@@ -234,18 +234,26 @@ static void home_end_io(struct bio *bio)
 		wake_up(&in->wait);
 }
 
+/* Room at the home for one more write. */
+static bool has_room(struct intent *in)
+{
+	return pace_allows(in->c, atomic_read(&in->at_home), READ_ONCE(in->urgent));
+}
+
 /* Sectors from @at of the buffer on. */
 static void home_write(struct intent *in, const struct iextent *x, u32 at)
 {
 	unsigned short vecs = DIV_ROUND_UP(x->len, CHUNK_SECTORS) + 1;
 	struct bio *bio;
 
-	wait_event(in->wait, atomic_read(&in->at_home) < (int)in->c->depth);
+	while (!wait_event_timeout(in->wait, has_room(in), pace_wait(in->c) ?: HZ))
+		;
 	bio = bio_alloc_bioset(in->c->home->bdev, vecs, REQ_OP_WRITE, GFP_NOIO, &in->bios);
 	bio->bi_iter.bi_sector = x->home;
 	bio->bi_end_io = home_end_io;
 	bio->bi_private = in;
 	buf_to_bio(in, at, x->len, bio);
+	pace_sent(in->c, x->len);
 	atomic_inc(&in->at_home);
 	submit_bio_noacct(bio);
 }

@@ -23,7 +23,8 @@
 #define MEMBER_FIRST	REQ_PRIO
 #define MEMBER_LAST	REQ_META
 #define MEMBER_ODD	REQ_BACKGROUND
-#define MEMBER_MARKS	(MEMBER_ANY | MEMBER_FIRST | MEMBER_LAST | MEMBER_ODD)
+#define MEMBER_URGENT	REQ_NOMERGE	/* somebody waits for the batch, as REQ_SYNC says of other writes */
+#define MEMBER_MARKS	(MEMBER_ANY | MEMBER_FIRST | MEMBER_LAST | MEMBER_ODD | MEMBER_URGENT)
 
 /* @opf: of a write, discard or write-zeroes. */
 static inline bool is_member(blk_opf_t opf)

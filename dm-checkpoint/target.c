@@ -20,11 +20,14 @@
 static int parse_pair(struct checkpoint *c, const char *key, struct dm_arg_set *args, char **error)
 {
 	static const struct dm_arg depth = { 1, 1024, "depth must be between 1 and 1024" };
+	static const struct dm_arg rate = { 0, 65536, "rate_mib must be between 0 and 65536" };
 
 	if (!strcmp(key, "depth")) {
 		c->depth_given = true;
 		return dm_read_arg(&depth, args, &c->depth, error);
 	}
+	if (!strcmp(key, "rate_mib"))
+		return dm_read_arg(&rate, args, &c->rate_mib, error);
 	if (!strcmp(key, "order")) {
 		const char *order = dm_shift_arg(args);
 
@@ -42,7 +45,7 @@ static int parse_pair(struct checkpoint *c, const char *key, struct dm_arg_set *
 
 static int parse_options(struct checkpoint *c, struct dm_arg_set *args, char **error)
 {
-	static const struct dm_arg count = { 0, 6, "Invalid number of option words" };
+	static const struct dm_arg count = { 0, 8, "Invalid number of option words" };
 	unsigned int words;
 	int r;
 
@@ -87,6 +90,8 @@ static int checkpoint_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	}
 	spin_lock_init(&c->lock);
 	INIT_WORK(&c->work, fence_work);
+	INIT_DELAYED_WORK(&c->pace_work, fence_pace_work);
+	c->read_end = jiffies - HZ;
 	bio_list_init(&c->held);
 	c->queued = RB_ROOT;
 	c->at_home = RB_ROOT;
@@ -135,6 +140,7 @@ static void checkpoint_dtr(struct dm_target *ti)
 {
 	struct checkpoint *c = ti->private;
 
+	cancel_delayed_work_sync(&c->pace_work);
 	destroy_workqueue(c->wq);
 	intent_put(c);
 	dm_put_device(ti, c->home);
@@ -156,7 +162,7 @@ static int checkpoint_map(struct dm_target *ti, struct bio *bio)
 
 	bio_set_dev(bio, c->home->bdev);
 	if (!op_is_write(bio_op(bio))) {
-		atomic64_inc(&c->reads);
+		pace_read(c);
 		return DM_MAPIO_REMAPPED;
 	}
 	if (is_member(bio->bi_opf) && !c->relaxed)
@@ -172,8 +178,10 @@ static int checkpoint_end_io(struct dm_target *ti, struct bio *bio, blk_status_t
 	struct checkpoint *c = ti->private;
 	enum checkpoint_role role;
 
-	if (!op_is_write(bio_op(bio)))
+	if (!op_is_write(bio_op(bio))) {
+		pace_read_done(c);
 		return DM_ENDIO_DONE;
+	}
 	role = checkpoint_io(bio)->role;
 	if (role == ROLE_ENDS)
 		return DM_ENDIO_DONE;
@@ -214,7 +222,7 @@ static void checkpoint_status(struct dm_target *ti, status_type_t type, unsigned
 	struct checkpoint *c = ti->private;
 	struct intent_stats batches = {};
 	struct checkpoint_stats stats;
-	unsigned int at_home, queued, held, sz = 0;
+	unsigned int at_home, queued, held, words, sz = 0;
 	const char *state, *home;
 
 	switch (type) {
@@ -252,14 +260,17 @@ static void checkpoint_status(struct dm_target *ti, status_type_t type, unsigned
 
 	case STATUSTYPE_TABLE:
 		DMEMIT("%s", c->home->name);
-		if (c->intent || c->relaxed || c->depth_given)
-			DMEMIT(" %u", 2 * (!!c->intent + c->relaxed + c->depth_given));
+		words = !!c->intent + c->relaxed + c->depth_given + !!c->rate_mib;
+		if (words)
+			DMEMIT(" %u", 2 * words);
 		if (c->intent)
 			DMEMIT(" intent %s", intent_name(c));
 		if (c->relaxed)
 			DMEMIT(" order relaxed");
 		if (c->depth_given)
 			DMEMIT(" depth %u", c->depth);
+		if (c->rate_mib)
+			DMEMIT(" rate_mib %u", c->rate_mib);
 		break;
 
 	case STATUSTYPE_IMA:
@@ -267,7 +278,7 @@ static void checkpoint_status(struct dm_target *ti, status_type_t type, unsigned
 		DMEMIT(",home=%s", c->home->name);
 		if (c->intent)
 			DMEMIT(",intent=%s", intent_name(c));
-		DMEMIT(",order=%s,depth=%u;", order_of(c), c->depth);
+		DMEMIT(",order=%s,depth=%u,rate_mib=%u;", order_of(c), c->depth, c->rate_mib);
 		break;
 	}
 }

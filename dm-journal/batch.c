@@ -101,12 +101,14 @@ static void home_end_io(struct bio *bio)
 
 static struct bio *home_bio(struct journal *j, struct jbatch *b, struct jsec home, blk_opf_t opf)
 {
+	bool urgent = READ_ONCE(j->nr_deferred) || !list_empty(&j->home_waiters);
 	struct bio *bio;
 
 	wait_event(b->wait, atomic_read(&b->inflight) < BATCH_DEPTH);
 	if (b->coalesced)
-		opf |= MEMBER_ANY | (b == &j->batch[1] ? MEMBER_ODD : 0);
-	else if (READ_ONCE(j->nr_deferred))
+		opf |= MEMBER_ANY | (b == &j->batch[1] ? MEMBER_ODD : 0) |
+		       (urgent ? MEMBER_URGENT : 0);
+	else if (urgent)
 		opf |= REQ_SYNC;
 	bio = bio_alloc_bioset(j->home, BATCH_VECS, opf, GFP_NOIO, &j->home_bios);
 	bio->bi_iter.bi_sector = home.v;

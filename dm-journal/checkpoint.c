@@ -97,6 +97,13 @@ static void ckpt_free(struct journal *j, const struct jbatch *b)
 		queue_work(j->admit_wq, &j->event_work);
 }
 
+u64 journal_lag_ms(const struct journal *j)
+{
+	u64 now = ktime_get_real_ns() / NSEC_PER_MSEC;
+
+	return j->lag_since_ms && now > j->lag_since_ms ? now - j->lag_since_ms : 0;
+}
+
 bool journal_no_room(const struct journal *j)
 {
 	struct jindex_stats st;
@@ -126,7 +133,7 @@ static bool ckpt_wanted(struct journal *j, const struct jbatch *going)
 		wanted = j->ckpt_draining || !ckpt_reaches(j, tail, j->ckpt_goal) ||
 			 (j->nr_deferred && journal_no_room(j)) ||
 			 (j->opts.max_lag_ms && lag_since_ms &&
-			  now > lag_since_ms + j->opts.max_lag_ms) ||
+			  now > lag_since_ms + j->opts.max_lag_ms / 2) ||
 			 (j->opts.idle_ms && time_after(jiffies, READ_ONCE(j->last_io) +
 						msecs_to_jiffies(j->opts.idle_ms)));
 	spin_unlock_irq(&j->lock);
@@ -310,10 +317,24 @@ void journal_ckpt_work(struct work_struct *work)
 	WRITE_ONCE(j->ckpt_running, false);
 }
 
+/* Whoever watches learns when the lag exceeds max_lag_ms, and when it does no more. */
+static void ckpt_watch_lag(struct journal *j)
+{
+	bool late;
+
+	spin_lock_irq(&j->lock);
+	late = j->opts.max_lag_ms && journal_lag_ms(j) > j->opts.max_lag_ms;
+	if (late != j->late)
+		queue_work(j->admit_wq, &j->event_work);
+	j->late = late;
+	spin_unlock_irq(&j->lock);
+}
+
 void journal_ckpt_timer(struct work_struct *work)
 {
 	struct journal *j = container_of(to_delayed_work(work), struct journal, ckpt_timer);
 
+	ckpt_watch_lag(j);
 	if (ckpt_wanted(j, NULL))
 		journal_kick_checkpoint(j);
 	if (space_used(j))

@@ -254,6 +254,7 @@ struct journal {
 		struct jfmt_mark mark[JFMT_MARKS];
 	} hold;
 	u64		lag_since_ms;	/* wall clock: about when the oldest record not at home opened; 0: none [lock] */
+	bool		late;		/* that is longer ago than max_lag_ms [lock] */
 	u64		rate, rate_start_ns, rate_sectors;	/* log sectors a second, smoothed [lock] */
 	struct jwin	image;		/* the part of the log that batches are made from */
 	struct jpos	image_low, image_high;
@@ -390,6 +391,7 @@ void journal_ckpt_run(struct journal *j);	/* batches, as long as they are wanted
 void journal_kick_checkpoint(struct journal *j);	/* any context */
 u64 journal_request_checkpoint(struct journal *j, u64 seq);	/* process context; the sequence to wait for */
 bool journal_is_home(const struct journal *j, u64 seq);	/* lock held */
+u64 journal_lag_ms(const struct journal *j);	/* age of what is not at home; lock held */
 bool journal_no_room(const struct journal *j);	/* the log or the index is as good as full; lock held */
 
 /* hold.c: how far checkpoints may go. */

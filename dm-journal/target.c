@@ -273,14 +273,12 @@ struct journal_view {
 	u64		used, tail_seq, durable_seq, head_seq, home_epoch, epoch, goal;
 	u64		rate, lag_ms, reason_seq;
 	unsigned int	deferred;
-	bool		held;
+	bool		held, late;
 	struct jfmt_mark mark[JFMT_MARKS];
 };
 
 static void journal_look(struct journal *j, struct journal_view *v)
 {
-	u64 now = ktime_get_real_ns() / NSEC_PER_MSEC;
-
 	spin_lock_irq(&j->lock);
 	v->mode = j->error ? "error" : j->recovered ? "rw" : "new";
 	if (j->ckpt_stalled)
@@ -297,7 +295,8 @@ static void journal_look(struct journal *j, struct journal_view *v)
 	v->epoch = j->epoch;
 	v->goal = journal_is_home(j, j->ckpt_goal) ? 0 : j->ckpt_goal;
 	v->rate = j->rate;
-	v->lag_ms = j->lag_since_ms && now > j->lag_since_ms ? now - j->lag_since_ms : 0;
+	v->lag_ms = journal_lag_ms(j);
+	v->late = j->late;
 	v->deferred = j->nr_deferred;
 	v->reason = j->reason ? j->reason : j->hold.reason;
 	v->reason_seq = j->reason ? j->reason_seq : 0;
@@ -306,9 +305,12 @@ static void journal_look(struct journal *j, struct journal_view *v)
 	spin_unlock_irq(&j->lock);
 }
 
-/* held, mark:<name>:<seq>, ... or -; names that no message could have set are shown as ? */
-static void journal_status_hold(const struct journal_view *v, char *result, unsigned int sz,
-				unsigned int maxlen)
+/*
+ * held, mark:<name>:<seq>, ... or -; names that no message could have set are shown as ?
+ * Returns the length of the line so far.
+ */
+static unsigned int journal_status_hold(const struct journal_view *v, char *result,
+					unsigned int sz, unsigned int maxlen)
 {
 	const char *comma = "";
 	unsigned int i;
@@ -329,6 +331,7 @@ static void journal_status_hold(const struct journal_view *v, char *result, unsi
 	}
 	if (!*comma)
 		DMEMIT("-");
+	return sz;
 }
 
 static void journal_status_info(struct journal *j, char *result, unsigned int maxlen)
@@ -362,7 +365,8 @@ static void journal_status_info(struct journal *j, char *result, unsigned int ma
 		DMEMIT("%s:%llu ", v.reason, v.reason_seq);
 	else
 		DMEMIT("%s ", v.reason);
-	journal_status_hold(&v, result, sz, maxlen);
+	sz = journal_status_hold(&v, result, sz, maxlen);
+	DMEMIT(" %s", v.late ? "late" : "-");
 }
 
 static void journal_status(struct dm_target *ti, status_type_t type, unsigned int status_flags,

@@ -13,6 +13,7 @@ enum { REQ_OP_READ = 0, REQ_OP_WRITE = 1, REQ_OP_DISCARD = 3, REQ_OP_WRITE_ZEROE
 #define REQ_OP_MASK	0xffu
 #define REQ_SYNC	(1u << 11)
 #define REQ_META	(1u << 12)
+#define REQ_NOMERGE	(1u << 14)
 #define REQ_PRIO	(1u << 13)
 #define REQ_IDLE	(1u << 16)
 #define REQ_FUA		(1u << 17)
