@@ -13,8 +13,12 @@
  * BLK_STS_AGAIN asks for the whole batch once more; with BLK_STS_NOSPC, for a
  * smaller one; with BLK_STS_OFFLINE, there is no intent device.
  *
- * The next batch may be sent, but for its last member, when the last one of a batch has been. Two
- * such batches differ in MEMBER_ODD: a suspended device may get them in another order.
+ * MEMBER_EARLY, on all but the last one: the log does not promise the batch yet (ckpt_to), so
+ * nothing of it may change the home before the last one comes, which is sent when it
+ * does. Whoever writes members home as they come answers BLK_STS_DEV_RESOURCE, and gets
+ * batches that are promised. Early ones may be sent, but for the last member, when the
+ * last one of the batch before has been. Two such batches differ in MEMBER_ODD: a
+ * suspended device may get them in another order.
  */
 #ifndef JBD_MEMBER_H
 #define JBD_MEMBER_H
@@ -23,8 +27,11 @@
 #define MEMBER_FIRST	REQ_PRIO
 #define MEMBER_LAST	REQ_META
 #define MEMBER_ODD	REQ_BACKGROUND
-#define MEMBER_URGENT	REQ_NOMERGE	/* somebody waits for the batch, as REQ_SYNC says of other writes */
-#define MEMBER_MARKS	(MEMBER_ANY | MEMBER_FIRST | MEMBER_LAST | MEMBER_ODD | MEMBER_URGENT)
+#define MEMBER_EARLY	REQ_SWAP
+/* somebody waits for the batch, as REQ_SYNC says of other writes */
+#define MEMBER_URGENT	REQ_NOMERGE
+#define MEMBER_MARKS	(MEMBER_ANY | MEMBER_FIRST | MEMBER_LAST | MEMBER_ODD | MEMBER_EARLY | \
+			 MEMBER_URGENT)
 
 /* @opf: of a write, discard or write-zeroes. */
 static inline bool is_member(blk_opf_t opf)

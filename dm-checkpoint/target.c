@@ -167,6 +167,8 @@ static int checkpoint_map(struct dm_target *ti, struct bio *bio)
 	}
 	if (is_member(bio->bi_opf) && !c->relaxed)
 		return c->intent ? intent_take(c, bio) : refuse(bio, BLK_STS_OFFLINE);
+	if (is_member(bio->bi_opf) && bio->bi_opf & MEMBER_EARLY)
+		return refuse(bio, BLK_STS_DEV_RESOURCE);
 	if (c->intent && !is_fence(bio) && !intent_lets_pass(c))
 		return refuse(bio, BLK_STS_IOERR);
 	/* Held time is the device's time, so accounts_remapped_io stays unset. */

@@ -101,13 +101,16 @@ static void home_end_io(struct bio *bio)
 
 static struct bio *home_bio(struct journal *j, struct jbatch *b, struct jsec home, blk_opf_t opf)
 {
-	bool urgent = READ_ONCE(j->nr_deferred) || !list_empty(&j->home_waiters);
 	struct bio *bio;
+	bool urgent;
 
+	spin_lock_irq(&j->lock);
+	urgent = journal_is_pressed(j);
+	spin_unlock_irq(&j->lock);
 	wait_event(b->wait, atomic_read(&b->inflight) < BATCH_DEPTH);
 	if (b->coalesced)
 		opf |= MEMBER_ANY | (b == &j->batch[1] ? MEMBER_ODD : 0) |
-		       (urgent ? MEMBER_URGENT : 0);
+		       (j->batch_early ? MEMBER_EARLY : 0) | (urgent ? MEMBER_URGENT : 0);
 	else if (urgent)
 		opf |= REQ_SYNC;
 	bio = bio_alloc_bioset(j->home, BATCH_VECS, opf, GFP_NOIO, &j->home_bios);
@@ -239,7 +242,7 @@ void batch_send_last(struct journal *j, struct jbatch *b)
 		return;
 	b->last_bio = NULL;
 	keep_data(j, bio);
-	bio->bi_opf |= MEMBER_LAST;
+	bio->bi_opf = (bio->bi_opf & ~MEMBER_EARLY) | MEMBER_LAST;
 	home_send(j, b, bio);
 }
 

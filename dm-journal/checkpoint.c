@@ -9,9 +9,10 @@
  * behind all its home writes has succeeded. Log space is reused after that, and
  * after the reads that could still see it.
  *
- * While a coalesced batch goes home, the one behind it is gathered and sent but
- * for its last bio, without which it changes nothing at home. The superblock that
- * moves the tail to the end of the one has the end of the other.
+ * While a coalesced batch goes home, the one behind it is gathered, and with an
+ * intent device below sent but for its last bio, without which it changes nothing
+ * at home. The superblock that moves the tail to the end of the one has the end of
+ * the other.
  *
  * A crash leaves at home every epoch before the batch's and any part of that;
  * with an intent device below the state before the batch or behind it. Recovery
@@ -38,20 +39,6 @@ static int ckpt_write_super(struct journal *j, const struct jtail *tail, const s
 	return r;
 }
 
-static void ckpt_measure(struct journal *j, u64 sectors)
-{
-	u64 now = ktime_get_ns(), ns;
-
-	j->rate_sectors += sectors;
-	ns = now - j->rate_start_ns;
-	if (ns < NSEC_PER_SEC / 2)
-		return;
-	if (ns < 10 * NSEC_PER_SEC)
-		j->rate = (j->rate + div64_u64(j->rate_sectors * NSEC_PER_SEC, ns)) / 2;
-	j->rate_start_ns = now;
-	j->rate_sectors = 0;
-}
-
 /* Does a home that holds everything before @tail hold everything up to @seq? [lock] */
 static bool ckpt_reaches(const struct journal *j, const struct jtail *tail, u64 seq)
 {
@@ -75,7 +62,7 @@ static void ckpt_free(struct journal *j, const struct jbatch *b)
 
 	spin_lock_irq(&j->lock);
 	freed = b->last.pos.v - j->tail.pos.v;
-	ckpt_measure(j, freed);
+	throttle_freed(j, freed);
 	j->tail = b->last;
 	j->free_to = b->last.pos;
 	j->lag_since_ms = b->time_ms;
@@ -174,6 +161,10 @@ static bool ckpt_mend(struct journal *j, const struct jbatch *b, int error)
 	case BATCH_GATHER:
 		return error == -ENOMEM && ckpt_shrink(j, b, span);
 	case BATCH_WRITE:
+		if (error == -EBUSY && b->coalesced && j->batch_early) {
+			j->batch_early = false;
+			return true;
+		}
 		return b->coalesced && (error == -EAGAIN ||
 		       (error == -ENOSPC && (ckpt_shrink(j, b, span / 2) || ckpt_in_place(j, b))));
 	default:
@@ -211,7 +202,7 @@ static void ckpt_failed(struct journal *j, struct jbatch *b, int error)
 }
 
 /*
- * K1, and K3 of a coalesced batch but for its last bio. @going: the one before it
+ * K1, and K3 of one that is sent early, but for its last bio. @going: the one before it
  * (NULL: none), which is as good as at home. 1, 0: nothing to be done, or -errno.
  */
 static int ckpt_prepare(struct journal *j, struct jbatch *b, const struct jbatch *going)
@@ -223,7 +214,7 @@ static int ckpt_prepare(struct journal *j, struct jbatch *b, const struct jbatch
 		return 0;
 	b->step = BATCH_GATHER;
 	r = batch_gather(j, b, &from);
-	if (r <= 0 || !b->coalesced)
+	if (r <= 0 || !b->coalesced || !j->batch_early)
 		return r;
 	b->step = BATCH_WRITE;
 	r = batch_write_home(j, b);
@@ -231,15 +222,19 @@ static int ckpt_prepare(struct journal *j, struct jbatch *b, const struct jbatch
 	return r ? r : 1;
 }
 
-/* K3: the rest. A coalesced batch is on its way then. */
+/* K3: the rest. Of a coalesced batch the last bio is on its way then. */
 static int ckpt_send(struct journal *j, struct jbatch *b)
 {
+	int r = 0;
+
 	b->step = BATCH_WRITE;
+	throttle_send(j, b);
 	batch_print(j, b);
-	if (!b->coalesced)
-		return batch_write_home(j, b);
-	batch_send_last(j, b);
-	return 0;
+	if (!b->coalesced || !j->batch_early)
+		r = batch_write_home(j, b);
+	if (!r)
+		batch_send_last(j, b);
+	return r;
 }
 
 /* K4, K6: the batch is at home. */

@@ -255,7 +255,15 @@ struct journal {
 	} hold;
 	u64		lag_since_ms;	/* wall clock: about when the oldest record not at home opened; 0: none [lock] */
 	bool		late;		/* that is longer ago than max_lag_ms [lock] */
-	u64		rate, rate_start_ns, rate_sectors;	/* log sectors a second, smoothed [lock] */
+	u64		rate;		/* log sectors checkpointed a second, smoothed; 0: not known [lock] */
+	struct {			/* throttle.c's [lock] */
+		u64	from, to;	/* sectors in use where the zone begins and ends */
+		u64	hard;		/* from here on what is left is shared out */
+		u64	going;		/* log sectors of the batch on its way, 0: none */
+		u64	since_ns;	/* when it was sent */
+		u64	busy_ns, sectors; /* since rate was last changed */
+		u64	paid_until;	/* ns: what was admitted has used up the rate until then */
+	} pace;
 	struct jwin	image;		/* the part of the log that batches are made from */
 	struct jpos	image_low, image_high;
 	struct bio_vec	*image_vecs;
@@ -263,6 +271,7 @@ struct journal {
 	struct jbatch	batch[2];	/* one goes home while the other is gathered */
 	u64		batch_limit;	/* with batch_mib: sectors of log that the next batch covers */
 	bool		batch_in_place;	/* the next one, whatever batch_mib says */
+	bool		batch_early;	/* sent before the log promises it, but for its last bio */
 	struct bio_set	home_bios;
 
 	struct mutex	super_lock;
@@ -363,6 +372,15 @@ void journal_defer(struct journal *j, struct bio *bio);		/* any process context 
 void journal_write_end(struct journal *j, struct bio *bio, struct jslot *slot);
 void journal_admit_work(struct work_struct *work);
 void journal_kick_admission(struct journal *j);			/* any context */
+
+/* throttle.c: how fast writes are admitted while the log fills. Lock held, but for the first two. */
+void throttle_init(struct journal *j);	/* the options have changed; suspended */
+void throttle_send(struct journal *j, const struct jbatch *b);	/* @b is on its way home now; worker */
+void throttle_freed(struct journal *j, u64 sectors);		/* and is at home */
+unsigned long throttle_wait(const struct journal *j);	/* jiffies until the next write is admitted, or 0 */
+void throttle_charge(struct journal *j, u32 sectors);	/* it was */
+/* Does somebody wait for the checkpoint, or soon will? Then it does not go last. */
+bool journal_is_pressed(const struct journal *j);
 
 /* discard.c: D. Worker context. False: no room now. */
 bool journal_discard(struct journal *j, struct bio *bio);

@@ -363,6 +363,8 @@ int journal_adopt(struct dm_target *ti)
 	j->opts = t->opts;
 	j->home = t->home->bdev;
 	j->log = t->log->bdev;
+	j->batch_early = true;
+	throttle_init(j);
 	return 0;
 }
 

@@ -143,7 +143,7 @@ static bool write_admit(struct journal *j, struct bio *bio, bool deferred)
 		journal_end(bio, BLK_STS_IOERR);
 		return true;
 	}
-	if (j->nr_deferred && !deferred)
+	if (!deferred && (j->nr_deferred || throttle_wait(j)))
 		goto no_room;
 	if (j->open && len <= WRITE_ABSORB_MAX) {
 		word = write_filter(j->open, home, &bit);
@@ -162,6 +162,7 @@ static bool write_admit(struct journal *j, struct bio *bio, bool deferred)
 	}
 	if (!space_take(j, home, len, JFMT_DATA, &slot))	/* W3 */
 		goto no_room;
+	throttle_charge(j, len);
 	word = write_filter(slot.rec, home, &bit);
 	*word |= bit;
 	write_end_epoch(j, bio);
@@ -222,7 +223,7 @@ static bool write_is_stuck(const struct journal *j)
 }
 
 /*
- * Serve deferred bios in order, as far as there is room. When there is none,
+ * Serve deferred bios in order, as far as there is room and time has come. When there is no room,
  * the first goes back to its place before space is asked for, so whoever frees
  * space finds it; memory may return without anybody's notice, hence the timer.
  */
@@ -234,12 +235,16 @@ void journal_admit_work(struct work_struct *work)
 		blk_status_t status = BLK_STS_OK;
 		struct jbio *b;
 		struct bio *bio;
+		unsigned long wait;
 		bool served;
 
 		spin_lock_irq(&j->lock);
 		b = list_first_entry_or_null(&j->deferred, struct jbio, list);
-		if (!b) {
+		wait = throttle_wait(j);
+		if (!b || wait) {
 			spin_unlock_irq(&j->lock);
+			if (b)
+				mod_delayed_work(j->admit_wq, &j->admit_work, wait);
 			return;
 		}
 		list_del(&b->list);

@@ -235,6 +235,11 @@ Case random_case(uint64_t seed, bool rollbacks)
 			gen.items.push_back(random_item(r, c.opts, errors));
 		c.gens.push_back(gen);
 	}
+	/* drawn on its own, so that other cases are what they are without it */
+	if (c.opts.batch_mib && Random(seed ^ 0x5e1a).chance(25)) {
+		c.opts.relaxed = 1;
+		c.opts.batch_payload = 0;
+	}
 	hold_items(seed, c, rollbacks);
 	return c;
 }
@@ -325,8 +330,8 @@ std::string Case::text() const
 
 	each_option(o, [&](auto &v) { out << v << ','; });
 	out << tear << ',' << effort << ',' << former;
-	if (opts.full_error)
-		out << ",1";
+	if (opts.full_error || opts.relaxed)
+		out << ',' << opts.full_error << ',' << opts.relaxed;
 	for (const Generation &g : gens) {
 		out << '/' << g.seed << ',' << g.pick << ',' << unsigned(g.mood.preempt) << ',' << unsigned(g.mood.early) << ','
 		    << unsigned(g.mood.fibers) << ',' << unsigned(g.mood.works) << ',' << unsigned(g.mood.disks) << ','
@@ -348,6 +353,8 @@ bool Case::parse(const std::string &text, Case &out)
 	in >> out.tear >> comma >> out.effort >> comma >> out.former;
 	if (in.peek() == ',')
 		in >> comma >> out.opts.full_error;
+	if (in.peek() == ',')
+		in >> comma >> out.opts.relaxed;
 	while (in >> comma && comma == '/') {
 		Generation g;
 

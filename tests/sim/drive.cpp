@@ -183,8 +183,8 @@ bool do_item(const Item &item)
 		simk_progress();
 		return resumed(machine_resume(nullptr));
 	case Do::reload:
-		/* with an intent device, from batches to single epochs and back */
-		if (dr.opts.batch_payload && dr.c->opts.batch_mib)
+		/* from batches to single epochs and back */
+		if (dr.c->opts.batch_mib)
 			dr.opts.batch_mib ^= 1;
 		machine_suspend(false);
 		simk_progress();

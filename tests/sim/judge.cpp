@@ -406,6 +406,7 @@ Violation Judge::history(const History &h, bool failures)
 	fill_tables();
 	const auto first = std::find_if(h.events.begin(), h.events.end(), [](const Event &e) { return e.what == Event::op_sub; });
 	exposed = first == h.events.end() ? NEVER : first->time;
+	find_whole(h);
 	Violation v = check_barrier(h);
 	if (!v.any())
 		v = build_chain(h);
@@ -470,7 +471,8 @@ Violation Judge::state(const Image &image, Value *volume, Found &found)
 		}
 	}
 	found.home_hi = top;
-	if (lo >= top)
+	found.torn = lo >= top;
+	if (found.torn && !c.opts.relaxed)
 		return {"P4 home", "home alone: sector " + std::to_string(lo_s) + " has " + name(at_home[lo_s]) + " and sector " +
 			std::to_string(top_s) + " still has " + name(at_home[top_s])};
 
@@ -497,8 +499,35 @@ Violation Judge::state(const Image &image, Value *volume, Found &found)
 	return {};
 }
 
+/* The fence behind a batch has passed when the home was flushed after all its writes. */
+void Judge::find_whole(const History &h)
+{
+	whole.clear();
+	for (const Flush &f : h.flushes) {
+		Time until = NEVER;
+		bool covers = f.disk == HOME_DISK && f.done != NEVER && !f.failed;
+
+		for (const Write &w : h.writes) {
+			if (w.disk != HOME_DISK || w.done < f.sub)
+				continue;
+			covers &= w.sub > f.done;
+			until = std::min(until, w.sub);
+		}
+		if (covers)
+			whole.emplace_back(f.done, until);
+	}
+}
+
+bool Judge::may_be_torn(Time t) const
+{
+	return c.opts.relaxed &&
+	       std::none_of(whole.begin(), whole.end(), [&](const auto &w) { return w.first < t && t <= w.second; });
+}
+
 Violation Judge::at(const Found &f, Time t) const
 {
+	if (f.torn && !may_be_torn(t))
+		return {"P4 home", "home alone: torn, though a fence has passed and no write has followed"};
 	const Link &link = link_of(f);
 	const bool went_back = is_back(link) && back->sub < t;
 

@@ -33,6 +33,7 @@ struct Link {
 struct Found {
 	uint32_t link;		/* of the chain; behind its end: the mark of a rollback */
 	Time home_hi;
+	bool torn;		/* the home alone is no state that a disk could have crashed into */
 	uint32_t marks;		/* machine_found.marks */
 };
 
@@ -63,6 +64,7 @@ private:
 	const Case &c;
 	uint32_t home;
 	bool exact;			/* the home alone is the volume after some record */
+	std::vector<std::pair<Time, Time>> whole;	/* relaxed: when a fence has passed and no write has followed */
 	std::vector<Time> hi, hi_before;	/* by value and sector */
 	std::vector<Time> zero_lo, zero_hi, zero_lo_before, zero_hi_before;
 	std::vector<Value> base;
@@ -83,6 +85,8 @@ private:
 	bool half_back = false;		/* the generation began between the two superblocks of a rollback */
 
 	bool is_some_record(const Value *at_home) const;
+	void find_whole(const History &h);
+	bool may_be_torn(Time t) const;
 	bool keeps(const Op &op) const { return op.kind == Do::discard && !c.opts.discard_max; }
 	Time &hi_of(Value v, uint32_t s) { return hi[v * home + s]; }
 	Time covered(uint32_t s, Time done) const;

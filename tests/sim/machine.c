@@ -115,15 +115,17 @@ static int load_table(const struct machine_opts *o, struct dm_target **out)
 
 static int load_home(const struct machine_opts *o, struct dm_target **out)
 {
+	bool more = o->batch_payload || o->relaxed;
 	char depth[16];
-	char *argv[] = { "home", o->batch_payload ? "4" : "2", "depth", depth, "intent", "intent" };
+	char *argv[] = { "home", more ? "4" : "2", "depth", depth, o->relaxed ? "order" : "intent",
+			 o->relaxed ? "relaxed" : "intent" };
 	struct dm_target *ti = kzalloc(sizeof(*ti), GFP_KERNEL);
 
 	snprintf(depth, sizeof(depth), "%u", o->depth);
 	ti->type = simk_target("checkpoint");
 	simk_md_table(mc.home, ti);
 	*out = ti;
-	return ti->type->ctr(ti, o->batch_payload ? 6 : 4, argv);
+	return ti->type->ctr(ti, more ? 6 : 4, argv);
 }
 
 int machine_start(const struct machine_opts *o)

@@ -26,6 +26,7 @@ struct machine_opts {
 	uint32_t batch_mib;
 	uint32_t batch_payload;			/* sectors of a batch in the intent device; 0: there is none */
 	uint32_t full_error;			/* on_hold_full error */
+	uint32_t relaxed;			/* batches without an intent device */
 };
 
 #define SIM_AREA_START	136u

@@ -13,13 +13,14 @@ enum { REQ_OP_READ = 0, REQ_OP_WRITE = 1, REQ_OP_DISCARD = 3, REQ_OP_WRITE_ZEROE
 #define REQ_OP_MASK	0xffu
 #define REQ_SYNC	(1u << 11)
 #define REQ_META	(1u << 12)
-#define REQ_NOMERGE	(1u << 14)
 #define REQ_PRIO	(1u << 13)
+#define REQ_NOMERGE	(1u << 14)
 #define REQ_IDLE	(1u << 16)
 #define REQ_FUA		(1u << 17)
 #define REQ_PREFLUSH	(1u << 18)
 #define REQ_BACKGROUND	(1u << 20)
 #define REQ_NOUNMAP	(1u << 22)
+#define REQ_SWAP	(1u << 25)
 
 #define BLK_STS_OK		0
 #define BLK_STS_NOTSUPP		1
@@ -27,6 +28,7 @@ enum { REQ_OP_READ = 0, REQ_OP_WRITE = 1, REQ_OP_DISCARD = 3, REQ_OP_WRITE_ZEROE
 #define BLK_STS_IOERR		10
 #define BLK_STS_DM_REQUEUE	11
 #define BLK_STS_AGAIN		12
+#define BLK_STS_DEV_RESOURCE	13
 #define BLK_STS_OFFLINE		16
 
 #define BIO_POOL_SIZE		2
@@ -117,6 +119,7 @@ static inline int blk_status_to_errno(blk_status_t s)
 	case BLK_STS_OK: return 0;
 	case BLK_STS_NOTSUPP: return -EOPNOTSUPP;
 	case BLK_STS_NOSPC: return -ENOSPC;
+	case BLK_STS_DEV_RESOURCE: return -EBUSY;
 	case BLK_STS_OFFLINE: return -ENODEV;
 	case BLK_STS_AGAIN: return -EAGAIN;
 	default: return -EIO;

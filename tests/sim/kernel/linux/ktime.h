@@ -10,6 +10,7 @@
 #define HZ			250
 #define NSEC_PER_SEC		1000000000ull
 #define NSEC_PER_MSEC		1000000ull
+#define MSEC_PER_SEC		1000u
 #define MAX_SCHEDULE_TIMEOUT	(~0ul >> 1)
 #define jiffies			((unsigned long)(simk_ns() / (NSEC_PER_SEC / HZ)))
 #define time_after(a, b)	((long)((b) - (a)) < 0)
