@@ -231,9 +231,18 @@ static int ckpt_prepare(struct journal *j, struct jbatch *b, const struct jbatch
 	return r ? r : 1;
 }
 
+/* For the status: the log between the tail and @to is on its way home. */
+static void ckpt_show(struct journal *j, struct jpos to)
+{
+	spin_lock_irq(&j->lock);
+	j->ckpt_to = to;
+	spin_unlock_irq(&j->lock);
+}
+
 /* K3: the rest. A coalesced batch is on its way then. */
 static int ckpt_send(struct journal *j, struct jbatch *b)
 {
+	ckpt_show(j, b->last.pos);
 	b->step = BATCH_WRITE;
 	batch_print(j, b);
 	if (!b->coalesced)
@@ -303,6 +312,7 @@ void journal_ckpt_run(struct journal *j)
 	}
 	if (r < 0 && r != -ECANCELED)
 		ckpt_failed(j, b, r);
+	ckpt_show(j, j->tail.pos);
 	batch_clear(b);
 	batch_clear(next);
 }

@@ -243,6 +243,7 @@ struct journal {
 	u64		event_seq;	/* raise an event when this one is at home; 0: none [lock] */
 	bool		ckpt_draining;	/* between the watermarks [lock] */
 	bool		ckpt_running;	/* its worker is at it */
+	struct jpos	ckpt_to;	/* end of the batch that is sent home; not behind the tail: none is [lock] */
 	bool		ckpt_stalled;	/* the last attempt failed [lock] */
 	bool		ckpt_stop;	/* no new batch [lock] */
 	struct {
