@@ -7,51 +7,121 @@
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
 
+#include "prometheus.h"
 #include "report.h"
 #include "units.h"
 #include "verbs.h"
 #include "wait.h"
+#include "watch.h"
 
 namespace jbd {
 
 namespace {
 
+constexpr std::uint64_t watch_ms = 1000;
+
 struct Words {
 	std::string name, timeout;
-	bool hold = false, release = false, status = false, wait = true, no_wait = false, as_json = false, quiet = false;
+	std::optional<std::string> watch;	// empty: the usual interval
+	bool hold = false, release = false, status = false, wait = true, no_wait = false, quiet = false;
+	bool as_json = false, as_metrics = false;
 };
 
-Result<> show(const Words &words)
+std::vector<std::string> table_row(const Volume &volume)
+{
+	const JournalStatus &s = volume.status;
+	const std::optional<std::uint64_t> left = seconds_left(s);
+	const std::string text = checkpoint_text(volume);
+
+	return {volume.name, state_text(s), fmt::format("{}", s.epochs_behind()), format_sectors(s.log_used),
+		s.rate ? format_sectors(s.rate) + "/s" : "-", left ? format_ms(*left * 1000) : "-",
+		s.home == "clean" ? "-" : format_ms(s.lag_ms) + (s.late ? " LATE" : ""), text.empty() ? "-" : text};
+}
+
+// How far one volume is.
+Result<std::string> look_at_one(const Words &words)
+{
+	const Result<Volume> volume = find_volume(words.name);
+	if (!volume)
+		return volume.error();
+	const LagView view = lag_view(*volume);
+
+	if (words.as_metrics)
+		return prometheus_text({view}, {});
+	if (words.as_json)
+		return lag_json(view).dump(words.watch ? -1 : 2) + "\n";
+	return lag_picture(view);
+}
+
+// How far all of them are. One that cannot be read hides no other.
+Result<std::string> look_at_all(const Words &words)
 {
 	std::vector<std::vector<std::string>> rows{{"NAME", "STATE", "EPOCHS BEHIND", "IN LOG", "RATE", "ETA", "LAG", "CHECKPOINT"}};
 	nlohmann::ordered_json json = nlohmann::ordered_json::array();
-	std::vector<std::string> names{words.name};
+	std::vector<std::string> broken;
+	std::vector<LagView> views;
+	std::string lines;
 
-	if (words.name.empty()) {
-		const Result<std::vector<std::string>> all = volume_names();
-		if (!all)
-			return all.error();
-		names = *all;
-	}
-	for (const std::string &name : names) {
+	const Result<std::vector<std::string>> names = volume_names();
+	if (!names)
+		return names.error();
+	for (const std::string &name : *names) {
 		const Result<Volume> volume = find_volume(name);
-		if (!volume)
-			return volume.error();
-		const JournalStatus &s = volume->status;
-		const nlohmann::ordered_json each = checkpoint_json(*volume);
-		const std::string text = checkpoint_text(*volume);
-		json.push_back(each);
-		rows.push_back({name, state_text(s), fmt::format("{}", s.epochs_behind()), format_sectors(s.log_used),
-				s.rate ? format_sectors(s.rate) + "/s" : "-",
-				each["eta_seconds"].is_null() ? "-" : format_ms(each["eta_seconds"].get<std::uint64_t>() * 1000),
-				s.home == "clean" ? "-" : format_ms(s.lag_ms), text.empty() ? "-" : text});
+		if (volume) {
+			rows.push_back(table_row(*volume));
+			views.push_back(lag_view(*volume));
+			json.push_back(lag_json(views.back()));
+		} else {
+			rows.push_back({name, volume.error().text});
+			broken.push_back(name);
+			json.push_back({{"name", name}, {"error", volume.error().text}});
+		}
+		lines += json.back().dump() + "\n";
 	}
+	if (words.as_metrics)
+		return prometheus_text(views, broken);
 	if (words.as_json)
-		fmt::print("{}\n", (words.name.empty() ? json : json[0]).dump(2));
-	else if (names.empty())
-		fmt::print("No volume is open.\n");
-	else
-		fmt::print("{}", columns(rows));
+		return words.watch ? lines : json.dump(2) + "\n";
+	return names->empty() ? "No volume is open.\n" : columns(rows);
+}
+
+Result<std::string> look(const Words &words)
+{
+	return words.name.empty() ? look_at_all(words) : look_at_one(words);
+}
+
+Result<> show_again(const Words &words)
+{
+	const Result<std::uint64_t> interval = words.watch->empty() ? watch_ms : parse_interval_ms(*words.watch);
+	if (!interval && words.name.empty())
+		return Error{Exit::usage, interval.error().text, interval.error().hint + " A volume's name goes before --watch."};
+	if (!interval)
+		return interval.error();
+	const Result<> root = need_root("checkpoint");
+	if (!root)
+		return root;
+	bool seen = false;
+	return watch(*interval, words.as_json ? Between::nothing : Between::blocks, [&]() -> Result<std::string> {
+		const Result<std::string> text = look(words);
+		if (!text && seen && text.error().code == Exit::device)
+			return Error{Exit::device, fmt::format("the volume {} is gone: it was closed or removed meanwhile", words.name),
+				     "'jbdctl list' shows the volumes that are open."};
+		seen = true;
+		return text;
+	});
+}
+
+Result<> show(const Words &words)
+{
+	if (words.watch)
+		return show_again(words);
+	const Result<> root = need_root("checkpoint");
+	if (!root)
+		return root;
+	const Result<std::string> text = look(words);
+	if (!text)
+		return text.error();
+	fmt::print("{}", *text);
 	return done();
 }
 
@@ -71,11 +141,11 @@ Result<> checkpoint(const Words &words)
 {
 	std::optional<std::uint64_t> timeout;
 
+	if (words.status)
+		return show(words);
 	const Result<> root = need_root("checkpoint");
 	if (!root)
 		return root;
-	if (words.status)
-		return show(words);
 	if (words.name.empty())
 		return Error{Exit::usage, "which volume?", "Use 'jbdctl checkpoint NAME', or --status for all of them."};
 	if (!words.timeout.empty()) {
@@ -122,8 +192,16 @@ void add_checkpoint(const Command &app)
 	exclusive(command.flag("--release", words->release, "End the hold, drop all marks, and let checkpoints go on"),
 		  {status, no_wait, hold});
 	command.flag("-q,--quiet", words->quiet, "Show no progress");
-	needs(command.flag("--json", words->as_json, "With --status: for programs"), status);
-	command.example("jbdctl checkpoint srv --timeout 5m\njbdctl checkpoint --status");
+	CLI::Option *json = command.flag("--json", words->as_json, "With --status: for programs");
+	CLI::Option *metrics = command.flag("--prometheus", words->as_metrics, "With --status: for Prometheus");
+	CLI::Option *watch = command.option_with_default("--watch", "[INTERVAL]", words->watch,
+		"With --status: again after each INTERVAL (default: 1s), and at events, until Ctrl-C");
+	for (CLI::Option *option : {json, metrics, watch})
+		needs(option, status);
+	exclusive(metrics, {json, watch});
+	command.example("jbdctl checkpoint srv --timeout 5m\n"
+			"jbdctl checkpoint --status\n"
+			"jbdctl checkpoint srv --status --watch 2");
 	command.does([=] { return checkpoint(*words); });
 }
 

@@ -35,6 +35,17 @@ CLI::Option *Command::option(const std::string &flags, const std::string &unit, 
 	return app_->add_option(flags, values, help)->option_text(unit)->allow_extra_args(false);
 }
 
+CLI::Option *Command::option_with_default(const std::string &flags, const std::string &unit,
+					  std::optional<std::string> &value, const std::string &help) const
+{
+	const auto take = [&value](const CLI::results_t &words) {
+		value = words.empty() ? "" : words[0];
+		return true;
+	};
+
+	return app_->add_option(flags, take, help)->expected(0, 1)->option_text(unit);
+}
+
 CLI::Option *Command::flag(const std::string &flags, bool &value, const std::string &help) const
 {
 	return app_->add_flag(flags, value, help)->option_text(" ");

@@ -39,6 +39,9 @@ public:
 	// May be repeated.
 	CLI::Option *option(const std::string &flags, const std::string &unit, std::vector<std::string> &values,
 			    const std::string &help) const;
+	// With a value or without, which is an empty one.
+	CLI::Option *option_with_default(const std::string &flags, const std::string &unit, std::optional<std::string> &value,
+					 const std::string &help) const;
 	CLI::Option *flag(const std::string &flags, bool &value, const std::string &help) const;
 
 	void example(const std::string &lines) const;

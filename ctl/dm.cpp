@@ -7,7 +7,11 @@
 // A crash leaves at most a device without a table, which `jbdctl close` removes.
 #include "dm.h"
 
+#include <fcntl.h>
 #include <libdevmapper.h>
+#include <linux/dm-ioctl.h>
+#include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/sysmacros.h>
 
 #include <fmt/core.h>
@@ -248,6 +252,29 @@ Result<bool> has_target(const std::string &target)
 		version = reinterpret_cast<const dm_versions *>(reinterpret_cast<const char *>(version) + version->next);
 	}
 	return false;
+}
+
+/* libdevmapper can arm its own descriptor, but does not show it to poll(). */
+Events::Events() : control_(open("/dev/mapper/control", O_RDWR | O_CLOEXEC))
+{
+}
+
+void Events::forget()
+{
+	dm_ioctl arm = {};
+
+	arm.version[0] = DM_VERSION_MAJOR;
+	arm.version[1] = 37;		/* the first that has it */
+	arm.data_size = sizeof(arm);
+	if (control_ && ioctl(control_.get(), DM_DEV_ARM_POLL, &arm) < 0)
+		control_.reset();
+}
+
+bool Events::wait(unsigned ms)
+{
+	pollfd one = {control_ ? control_.get() : -1, POLLIN, 0};
+
+	return poll(&one, 1, static_cast<int>(ms)) > 0;
 }
 
 } // namespace jbd::dm

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "fd.h"
 #include "result.h"
 
 namespace jbd::dm {
@@ -55,6 +56,17 @@ Result<std::string> message(const std::string &name, const std::string &text);
 Result<std::vector<Name>> list();
 // Does the kernel know the target?
 Result<bool> has_target(const std::string &target);
+
+// Events of all devices. Where the kernel does not tell, wait() only waits.
+class Events {
+public:
+	Events();
+	void forget();				// those so far
+	bool wait(unsigned ms);			// has there been one since? A signal cuts it short
+
+private:
+	Fd control_;
+};
 
 } // namespace jbd::dm
 

@@ -35,7 +35,7 @@ static Result<> list(bool as_json)
 		json.push_back({{"name", name}, {"mode", s.mode}, {"home", s.home},
 				{"bytes", volume->table.sectors * 512},
 				{"log_used_sectors", s.log_used}, {"log_total_sectors", s.log_total},
-				{"lag_ms", s.lag_ms}, {"held", s.held}, {"marks", marks_json(s)},
+				{"lag_ms", s.lag_ms}, {"late", s.late}, {"held", s.held}, {"marks", marks_json(s)},
 				{"home_device", volume->home()}, {"log_device", volume->log()}});
 	}
 	if (as_json)

@@ -17,13 +17,6 @@ using Json = nlohmann::ordered_json;
 
 namespace {
 
-std::optional<std::uint64_t> seconds_left(const JournalStatus &s)
-{
-	if (s.home == "clean" || !s.rate)
-		return {};
-	return s.log_used / s.rate;
-}
-
 std::string options_text(const std::vector<Option> &options)
 {
 	std::string text;
@@ -31,11 +24,6 @@ std::string options_text(const std::vector<Option> &options)
 	for (const Option &option : options)
 		text += fmt::format("{}{}={}", text.empty() ? "" : " ", option.key, option.value);
 	return text;
-}
-
-std::string row(const char *label, const std::string &text)
-{
-	return fmt::format("  {:<11} {}\n", label, text);
 }
 
 Json options_json(const std::vector<Option> &options)
@@ -47,17 +35,6 @@ Json options_json(const std::vector<Option> &options)
 	return json;
 }
 
-std::string order_text(const Volume &v, const CheckpointStatus::Batches &b)
-{
-	if (b.order == "strict")
-		return "strict, epoch after epoch: the home alone is what a disk could have crashed into";
-	const std::string state = b.home == "torn" ? "the home alone is torn" :
-		b.home == "applying" ? "the home is between two states, the intent device has the batch" :
-		"the home alone is consistent";
-	return fmt::format("{}{}; {}; {} batches{}", b.order, v.intent() ? " device " + *v.intent() : "", state, b.batches,
-			   b.failed ? fmt::format(", {} failed", b.failed) : "");
-}
-
 template <typename T>
 Json or_null(const std::optional<T> &value)
 {
@@ -66,23 +43,9 @@ Json or_null(const std::optional<T> &value)
 
 } // namespace
 
-Json marks_json(const JournalStatus &s)
+LagView lag_view(const Volume &v)
 {
-	Json json = Json::array();
-
-	for (const JournalStatus::Mark &mark : s.marks)
-		json.push_back({{"name", mark.name}, {"record", mark.seq}});
-	return json;
-}
-
-std::string state_text(const JournalStatus &s)
-{
-	if (s.mode == "error")
-		return "error: " + s.reason.value_or("unknown");
-	if (s.mode == "new")
-		return "not started";
-	const std::string held = s.held ? ", held" : s.marks.empty() ? "" : ", marked";
-	return s.reason ? fmt::format("{}{}: {}", s.home, held, *s.reason) : s.home + held;
+	return {v.name, v.home(), v.log(), v.intent(), v.table.options, v.status, v.home_status};
 }
 
 std::string checkpoint_text(const Volume &v)
@@ -110,14 +73,10 @@ std::string volume_text(const Volume &v)
 	text += row("Home", fmt::format("{}{}", v.home(), v.home_status && v.home_status->last_error ?
 					", last error " + *v.home_status->last_error : ""));
 	if (v.home_status && v.home_status->batches)
-		text += row("Order", order_text(v, *v.home_status->batches));
+		text += row("Order", order_text(*v.home_status->batches, v.intent()));
 	text += row("Log", fmt::format("{}  {} {} % of {} used", v.log(), format_bar(s.log_used, s.log_total, 24),
 				       percent(s.log_used, s.log_total), format_sectors(s.log_total)));
-	if (s.home == "clean")
-		text += row("Lag", "none: the home has everything");
-	else
-		text += row("Lag", fmt::format("{} in {} epochs, oldest {} ago (lost if the log dies now)",
-					       format_sectors(s.dirty), s.epochs_behind(), format_ms(s.lag_ms)));
+	text += row("Lag", lag_text(lag_view(v)));
 	if (!checkpoint.empty())
 		text += row("Checkpoint", checkpoint);
 	if (s.held || !s.marks.empty())
@@ -129,26 +88,13 @@ std::string volume_text(const Volume &v)
 	text += row("Atomic", fmt::format("writes up to {} KiB are never torn", s.atomic_kib));
 	if (!options.empty())
 		text += row("Options", options);
+	text += trouble_text(lag_view(v));
 	text += "  Counters\n";
 	for (std::size_t i = 0; i < journal_counters.size(); i++)
 		text += fmt::format("    {:<22}{:>14}{}", journal_counters[i], s.counters[i],
 				    i % 2 && i + 1 < journal_counters.size() ? "\n" : "    ");
 	text.erase(text.find_last_not_of(' ') + 1);
 	return text + "\n";
-}
-
-Json checkpoint_json(const Volume &v)
-{
-	const JournalStatus &s = v.status;
-
-	return {
-		{"name", v.name}, {"state", s.home}, {"target_record", or_null(s.target_seq)},
-		{"epoch_at_home", s.home_epoch}, {"epoch", s.epoch}, {"epochs_behind", s.epochs_behind()},
-		{"log_bytes_left", s.log_used * 512}, {"rate_bytes_per_second", s.rate * 512},
-		{"eta_seconds", or_null(seconds_left(s))},
-		{"lag_ms", s.lag_ms}, {"lag_bytes", s.dirty * 512},
-		{"held", s.held}, {"marks", marks_json(s)},
-	};
 }
 
 Json volume_json(const Volume &v)
@@ -168,8 +114,8 @@ Json volume_json(const Volume &v)
 		{"log_used_sectors", s.log_used}, {"log_total_sectors", s.log_total},
 		{"tail_record", s.tail_seq}, {"durable_record", s.durable_seq}, {"head_record", s.head_seq},
 		{"epoch_at_home", s.home_epoch}, {"epoch", s.epoch},
-		{"checkpoint", checkpoint_json(v)},
-		{"lag_ms", s.lag_ms}, {"dirty_sectors", s.dirty}, {"deferred_now", s.deferred_now},
+		{"checkpoint", lag_json(lag_view(v))},
+		{"lag_ms", s.lag_ms}, {"max_lag_ms", or_null(lag_view(v).max_lag_ms())}, {"late", s.late}, {"dirty_sectors", s.dirty}, {"deferred_now", s.deferred_now},
 		{"index_bytes", s.index_used}, {"index_cap_bytes", s.index_cap}, {"atomic_kib", s.atomic_kib},
 		{"counters", counters},
 	};

@@ -11,18 +11,17 @@
 
 #include <string>
 
+#include "lag.h"
 #include "volume.h"
 
 namespace jbd {
 
-std::string state_text(const JournalStatus &status);	// "lagging", "error: log-write"
+LagView lag_view(const Volume &volume);
 std::string volume_text(const Volume &volume);
 nlohmann::ordered_json volume_json(const Volume &volume);
 
 // Bytes a second and time left of the checkpoint; empty: none is running.
 std::string checkpoint_text(const Volume &volume);
-nlohmann::ordered_json checkpoint_json(const Volume &volume);
-nlohmann::ordered_json marks_json(const JournalStatus &status);
 
 // Columns as wide as their widest cell; the first row is the heading.
 std::string columns(const std::vector<std::vector<std::string>> &rows);

@@ -4,15 +4,17 @@
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
 
+#include "prometheus.h"
 #include "report.h"
 #include "verbs.h"
 
 namespace jbd {
 
-static Result<> status(const std::string &name, bool as_json)
+static Result<> status(const std::string &name, bool as_json, bool as_metrics)
 {
 	nlohmann::ordered_json json = nlohmann::ordered_json::array();
-	std::vector<std::string> names{name};
+	std::vector<std::string> names{name}, broken;
+	std::vector<LagView> views;
 	std::string text;
 
 	const Result<> root = need_root("status");
@@ -31,12 +33,16 @@ static Result<> status(const std::string &name, bool as_json)
 		if (!volume) {
 			text += fmt::format("{}: {}\n", each, volume.error().text);
 			json.push_back({{"name", each}, {"error", volume.error().text}});
+			broken.push_back(each);
 			continue;
 		}
 		text += (text.empty() ? "" : "\n") + volume_text(*volume);
 		json.push_back(volume_json(*volume));
+		views.push_back(lag_view(*volume));
 	}
-	if (as_json)
+	if (as_metrics)
+		fmt::print("{}", prometheus_text(views, broken));
+	else if (as_json)
 		fmt::print("{}\n", (name.empty() ? json : json[0]).dump(2));
 	else
 		fmt::print("{}", names.empty() ? "No volume is open.\n" : text);
@@ -47,12 +53,14 @@ void add_status(const Command &app)
 {
 	const auto name = std::make_shared<std::string>();
 	const auto as_json = std::make_shared<bool>(false);
+	const auto as_metrics = std::make_shared<bool>(false);
 	const Command command = app.add("status", "Show a volume, or all of them, in full");
 
 	command.argument("NAME", *name, "The volume (default: all)");
-	command.flag("--json", *as_json, "For programs: an object, or without NAME an array of them");
+	CLI::Option *json = command.flag("--json", *as_json, "For programs: an object, or without NAME an array of them");
+	exclusive(command.flag("--prometheus", *as_metrics, "For Prometheus: metrics of one volume or all"), {json});
 	command.example("jbdctl status srv\njbdctl status srv --json | jq .lag_ms");
-	command.does([=] { return status(*name, *as_json); });
+	command.does([=] { return status(*name, *as_json, *as_metrics); });
 }
 
 } // namespace jbd

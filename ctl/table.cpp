@@ -228,6 +228,13 @@ Result<JournalStatus> parse_journal_status(std::string_view line)
 	s.reason = words.maybe();
 	const bool hold = parse_hold(words.maybe().value_or(""), s);
 	s.late = words.more() && words.maybe() == "late";
+	if (words.more()) {
+		JournalStatus::Parts parts;
+		parts.checkpointing = words.number(':');
+		parts.held = words.number(':');
+		parts.uncommitted = words.number();
+		s.parts = parts;
+	}
 	if (words.failed() || (target && !is_number(*target)) || !hold)
 		return bad_line("journal status", line);
 	return s;

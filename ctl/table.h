@@ -88,7 +88,13 @@ struct JournalStatus {
 	std::vector<Mark> marks;
 	bool late = false;		// the lag exceeds max_lag_ms
 
-	std::uint64_t epochs_behind() const { return epoch > home_epoch ? epoch - home_epoch : 0; }
+	// Sectors of log_used. Older modules do not say it.
+	struct Parts {
+		std::uint64_t checkpointing, held, uncommitted;
+	};
+	std::optional<Parts> parts;
+
+	std::uint64_t epochs_behind() const { return home != "clean" && epoch > home_epoch ? epoch - home_epoch : 0; }
 };
 
 struct CheckpointStatus {

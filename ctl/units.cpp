@@ -75,6 +75,22 @@ Result<std::uint64_t> parse_seconds(std::string_view text)
 	});
 }
 
+Result<std::uint64_t> parse_interval_ms(std::string_view text)
+{
+	const Result<std::uint64_t> ms = parse_scaled(text, "time", "2, 500ms, 1.5s or 1m", [](std::string_view unit) {
+		if (unit == "ms")
+			return std::uint64_t{1};
+		if (unit.empty() || unit == "s")
+			return std::uint64_t{1000};
+		if (unit == "m" || unit == "min")
+			return std::uint64_t{60000};
+		return std::uint64_t{unit == "h" ? 3600000u : 0u};
+	});
+	if (ms && !*ms)
+		return Error{Exit::usage, fmt::format("an interval cannot be {}", text), "Write it like 2, 500ms, 1.5s or 1m."};
+	return ms;
+}
+
 std::string format_bytes(std::uint64_t bytes)
 {
 	static constexpr std::array units{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};

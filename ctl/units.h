@@ -19,6 +19,8 @@ namespace jbd {
 Result<std::uint64_t> parse_size(std::string_view text);
 // "90", "90s", "5m", "2h": seconds.
 Result<std::uint64_t> parse_seconds(std::string_view text);
+// "500ms", "2", "1.5s", "1m": milliseconds, at least one.
+Result<std::uint64_t> parse_interval_ms(std::string_view text);
 
 std::string format_bytes(std::uint64_t bytes);		// 1.50 GiB
 std::string format_sectors(std::uint64_t sectors);	// the same, of 512 bytes

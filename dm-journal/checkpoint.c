@@ -298,6 +298,7 @@ void journal_ckpt_run(struct journal *j)
 	}
 	if (r < 0 && r != -ECANCELED)
 		ckpt_failed(j, b, r);
+	throttle_send(j, NULL);
 	batch_clear(b);
 	batch_clear(next);
 }

@@ -375,7 +375,7 @@ void journal_kick_admission(struct journal *j);			/* any context */
 
 /* throttle.c: how fast writes are admitted while the log fills. Lock held, but for the first two. */
 void throttle_init(struct journal *j);	/* the options have changed; suspended */
-void throttle_send(struct journal *j, const struct jbatch *b);	/* @b is on its way home now; worker */
+void throttle_send(struct journal *j, const struct jbatch *b);	/* @b (NULL: none) is on its way home now; worker */
 void throttle_freed(struct journal *j, u64 sectors);		/* and is at home */
 unsigned long throttle_wait(const struct journal *j);	/* jiffies until the next write is admitted, or 0 */
 void throttle_charge(struct journal *j, u32 sectors);	/* it was */

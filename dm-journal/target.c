@@ -272,10 +272,21 @@ struct journal_view {
 	const char	*mode, *home, *reason;
 	u64		used, tail_seq, durable_seq, head_seq, home_epoch, epoch, goal;
 	u64		rate, lag_ms, reason_seq;
+	u64		going, held_back, uncommitted;	/* sectors of used */
 	unsigned int	deferred;
 	bool		held, late;
 	struct jfmt_mark mark[JFMT_MARKS];
 };
+
+/* [lock] */
+static void journal_look_parts(const struct journal *j, struct journal_view *v)
+{
+	u64 held_from = max(j->tail.pos.v + j->pace.going, j->hold.limit.v);
+
+	v->going = j->pace.going;
+	v->held_back = j->durable.pos.v > held_from ? j->durable.pos.v - held_from : 0;
+	v->uncommitted = j->head.v - j->durable.pos.v;
+}
 
 static void journal_look(struct journal *j, struct journal_view *v)
 {
@@ -288,6 +299,7 @@ static void journal_look(struct journal *j, struct journal_view *v)
 	else
 		v->home = j->head.v == j->tail.pos.v ? "clean" : "lagging";
 	v->used = space_used(j);
+	journal_look_parts(j, v);
 	v->tail_seq = j->tail.seq;
 	v->durable_seq = j->durable.last;
 	v->head_seq = j->open ? j->open->seq : j->link_seq;
@@ -366,7 +378,7 @@ static void journal_status_info(struct journal *j, char *result, unsigned int ma
 	else
 		DMEMIT("%s ", v.reason);
 	sz = journal_status_hold(&v, result, sz, maxlen);
-	DMEMIT(" %s", v.late ? "late" : "-");
+	DMEMIT(" %s %llu:%llu:%llu", v.late ? "late" : "-", v.going, v.held_back, v.uncommitted);
 }
 
 static void journal_status(struct dm_target *ti, status_type_t type, unsigned int status_flags,

@@ -49,7 +49,7 @@ void throttle_init(struct journal *j)
 void throttle_send(struct journal *j, const struct jbatch *b)
 {
 	spin_lock_irq(&j->lock);
-	j->pace.going = b->last.pos.v - b->from.pos.v;
+	j->pace.going = b ? b->last.pos.v - b->from.pos.v : 0;
 	j->pace.since_ns = ktime_get_ns();
 	throttle_zone(j, max(j->pace.going, j->batch_limit));
 	spin_unlock_irq(&j->lock);

@@ -32,6 +32,12 @@ load images
 	run -$USAGE jbdctl recover --log log --home home --onto copy
 	run -$USAGE jbdctl checkpoint v --no-wait --wait
 	run -$USAGE jbdctl checkpoint v --json
+	run -$USAGE jbdctl checkpoint v --watch
+	says --watch --status
+	run -$USAGE jbdctl checkpoint v --prometheus
+	run -$USAGE jbdctl checkpoint v --status --prometheus --json
+	run -$USAGE jbdctl checkpoint v --status --prometheus --watch
+	run -$USAGE jbdctl status --json --prometheus
 }
 
 @test "a name that device-mapper does not take is refused" {
@@ -58,6 +64,16 @@ load images
 	run -$USAGE make_log --record-kib 15
 	says '15 KiB' 'between 16'
 	cmp log <(head -c 4M /dev/zero)
+}
+
+# Seen red: an interval of 0 that was taken.
+@test "a bad interval is named, and so is a volume in its place" {
+	for interval in 0 0ms 1x -1; do
+		run -$USAGE jbdctl checkpoint v --status --watch="$interval"
+		says "$interval" 500ms
+	done
+	run -$USAGE jbdctl checkpoint --status --watch srv
+	says "'srv' is not a time" 'name goes before --watch'
 }
 
 @test "who is not root is told so before anything is touched" {

@@ -178,6 +178,27 @@ TEST(Status, JournalLinesThatAreTooShortOrNoNumbersAreRefused)
 	EXPECT_FALSE(parse_journal_status("Fail"));
 }
 
+// Seen red: two parts exchanged; the parts asked for although they are not there.
+TEST(Status, JournalWordsThatOlderModulesDoNotSay)
+{
+	const Result<JournalStatus> old = parse_journal_status(good_status), late = parse_journal_status(good_status + " late"),
+		all = parse_journal_status(good_status + " - 100:200:300"),
+		more = parse_journal_status(good_status + " late 100:200:300 later");
+
+	ASSERT_TRUE(old && late && all && more);
+	EXPECT_FALSE(old->late);
+	EXPECT_TRUE(late->late);
+	EXPECT_FALSE(old->parts || late->parts);
+	EXPECT_FALSE(all->late);
+	ASSERT_TRUE(all->parts);
+	EXPECT_EQ(all->parts->checkpointing, 100u);
+	EXPECT_EQ(all->parts->held, 200u);
+	EXPECT_EQ(all->parts->uncommitted, 300u);
+	EXPECT_TRUE(more->late && more->parts);
+	for (const char *parts : {" - 100", " - 100:200", " - 100:200:", " - 100:x:300", " - :200:300"})
+		EXPECT_FALSE(parse_journal_status(good_status + parts)) << parts;
+}
+
 TEST(Status, CheckpointFieldsAreWhereTheyBelong)
 {
 	const Result<CheckpointStatus> s = parse_checkpoint_status("fencing 1 2 3 4 5 6 7 8 9 10 write:-5");

@@ -52,6 +52,22 @@ TEST(Units, Times)
 	EXPECT_FALSE(parse_seconds("m"));
 }
 
+// Seen red: an interval of nothing that was taken; milliseconds taken for minutes.
+TEST(Units, Intervals)
+{
+	EXPECT_EQ(*parse_interval_ms("2"), 2000u);
+	EXPECT_EQ(*parse_interval_ms("500ms"), 500u);
+	EXPECT_EQ(*parse_interval_ms("1.5s"), 1500u);
+	EXPECT_EQ(*parse_interval_ms("2m"), 120000u);
+	EXPECT_EQ(*parse_interval_ms("1h"), 3600000u);
+	for (const char *text : {"0", "0ms", "", "ms", "-1", "1x", "0.5ms", "srv"}) {
+		const Result<std::uint64_t> parsed = parse_interval_ms(text);
+		ASSERT_FALSE(parsed) << text;
+		EXPECT_EQ(parsed.error().code, Exit::usage);
+		EXPECT_FALSE(parsed.error().hint.empty());
+	}
+}
+
 TEST(Units, BytesHaveThreeDigits)
 {
 	EXPECT_EQ(format_bytes(0), "0 B");
