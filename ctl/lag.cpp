@@ -247,6 +247,7 @@ std::string order_text(const CheckpointStatus::Batches &b, const std::optional<s
 		return "strict, epoch after epoch: the home alone is what a disk could have crashed into";
 	const std::string state = b.home == "torn" ? "the home alone is torn" :
 		b.home == "applying" ? "the home is between two states, the intent device has the batch" :
+		b.home == "unknown" ? "the home alone may be what a crash left until the next checkpoint has ended" :
 		"the home alone is consistent";
 	return fmt::format("{}{}; {}; {} batches{}", b.order, intent ? " device " + *intent : "", state, b.batches,
 			   b.failed ? fmt::format(", {} failed", b.failed) : "");

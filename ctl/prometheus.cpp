@@ -94,7 +94,7 @@ const States states[] = {
 	 {"clean", "lagging", "checkpointing", "stalled"},
 	 [](const LagView &v) { return v.status.home; }},
 	{"jbd_home_alone", "1 for what the home is without the log; applying: consistent together with its intent device.",
-	 {"consistent", "applying", "torn"},
+	 {"consistent", "applying", "torn", "unknown"},
 	 [](const LagView &v) -> std::optional<std::string> {
 		 if (!v.home_status || !v.home_status->batches)
 			 return {};

@@ -69,12 +69,13 @@ struct checkpoint {
 	struct workqueue_struct *wq;
 	struct work_struct work;	/* sends what waited, serves the fence */
 	struct delayed_work pace_work;	/* work, when rate_mib allows another write */
-	struct bio	flush;		/* the worker's; out while FENCE_FLUSHES */
+	struct bio	flush;		/* the worker's; out while FENCE_FLUSHES, or easing */
 
 	atomic64_t	reads;
 	atomic_t	reads_now;	/* reads at the home */
 	unsigned long	read_end;	/* jiffies when the last one was back */
 	atomic64_t	paid_until;	/* ns: what was written home has used up rate_mib until then */
+	unsigned int	room;		/* pace_weight() that the home's cache gets between two flushes */
 
 	/*
 	 * The only lock. Interrupts are off under it, since bios end in them;
@@ -93,8 +94,12 @@ struct checkpoint {
 	bool		failed;		/* so did the last fence [lock] */
 	bool		dirty;		/* the home's cache may have something [lock] */
 	bool		torn;		/* the home is between two epochs [lock] */
+	bool		known;		/* it cannot be what a crash left: a fence has passed, or the order is not relaxed [lock] */
 	bool		torn_told;	/* torn when the last event was raised; the worker's */
 	bool		urgent;		/* somebody waits for the newest write of the epoch [lock] */
+	unsigned int	cached;		/* pace_weight() that the home's cache got since its last flush [lock] */
+	bool		easing;		/* a flush in the middle of an epoch is out [lock] */
+	u64		flush_ns;	/* when the home's flush was sent */
 	struct checkpoint_stats stats;	/* [lock] */
 };
 
@@ -110,11 +115,17 @@ static inline struct checkpoint_io *checkpoint_io(struct bio *bio)
 
 /* pace.c; any context */
 
+void pace_init(struct checkpoint *c);
 /* May a write be sent when @at_home are? @urgent: somebody waits for it. */
 bool pace_allows(struct checkpoint *c, unsigned int at_home, bool urgent);
 /* Not before rate_mib allows it, which is in so many jiffies; 0: it is not rate_mib that forbids. */
 unsigned long pace_wait(struct checkpoint *c);
 void pace_sent(struct checkpoint *c, unsigned int sectors);
+/* Is a write to go past the home's cache? */
+bool pace_gently(struct checkpoint *c, bool urgent);
+unsigned int pace_weight(unsigned int sectors);
+/* A flush of the home took so many ns, with this weight in its cache. */
+void pace_flushed(struct checkpoint *c, unsigned int weight, u64 ns);
 void pace_read(struct checkpoint *c);
 void pace_read_done(struct checkpoint *c);
 

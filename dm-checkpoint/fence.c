@@ -53,11 +53,24 @@ static int io_ahead(const void *key, const struct rb_node *node)
 	return node_io(node)->sector < *(const sector_t *)key;
 }
 
+/* The home's cache has got enough: it is flushed before it gets more. */
+static bool __full(const struct checkpoint *c)
+{
+	return c->cached >= c->room;
+}
+
+static bool __may_send(struct checkpoint *c)
+{
+	return !c->easing && !__full(c) && pace_allows(c, c->nr_at_home, c->urgent);
+}
+
 /* True if the worker could do something. */
 static bool __ready(struct checkpoint *c)
 {
+	if (c->easing)
+		return false;
 	if (c->nr_queued)
-		return pace_allows(c, c->nr_at_home, c->urgent) || c->rate_mib;
+		return __full(c) ? !c->nr_at_home : __may_send(c) || c->rate_mib;
 	if (c->fence)
 		return !c->nr_at_home && c->step != FENCE_FLUSHES;
 	return !bio_list_empty(&c->held);
@@ -105,6 +118,8 @@ static bool __admit(struct checkpoint *c, struct bio *bio)
 /* From queued to at_home; the caller submits it. */
 static void __send(struct checkpoint *c, struct checkpoint_io *io)
 {
+	struct bio *bio = dm_bio_from_per_bio_data(io, sizeof(*io));
+
 	lockdep_assert_held(&c->lock);
 	rb_erase(&io->node, &c->queued);
 	c->nr_queued--;
@@ -113,6 +128,10 @@ static void __send(struct checkpoint *c, struct checkpoint_io *io)
 	io->at_home = true;
 	c->sweep = io->sector;
 	pace_sent(c, io->end - io->sector);
+	if (bio_op(bio) == REQ_OP_WRITE && pace_gently(c, c->urgent))
+		bio->bi_opf |= REQ_FUA;
+	else
+		c->cached += pace_weight(io->end - io->sector);
 }
 
 static void __count(struct checkpoint *c, struct bio *bio)
@@ -143,7 +162,7 @@ bool fence_take(struct checkpoint *c, struct bio *bio)
 		bio_list_add(&c->held, bio);
 		c->nr_held += !is_fence(bio);
 	} else if (!is_fence(bio) && c->nr_queued == 1 && c->torn == c->torn_told &&
-		   pace_allows(c, c->nr_at_home, c->urgent)) {
+		   __may_send(c)) {
 		__send(c, io);
 		send = true;
 	} else {
@@ -198,7 +217,12 @@ static void flush_end_io(struct bio *bio)
 	spin_lock_irqsave(&c->lock, flags);
 	if (status)
 		__latch(c, "flush", status);
-	c->step = FENCE_FLUSHED;
+	pace_flushed(c, c->cached, ktime_get_ns() - c->flush_ns);
+	c->cached = 0;
+	if (c->easing)
+		c->easing = false;
+	else
+		c->step = FENCE_FLUSHED;
 	__kick(c);
 	spin_unlock_irqrestore(&c->lock, flags);
 }
@@ -210,6 +234,7 @@ static void flush_home(struct checkpoint *c)
 		 REQ_OP_WRITE | REQ_PREFLUSH | REQ_SYNC | REQ_IDLE);
 	c->flush.bi_private = c;
 	c->flush.bi_end_io = flush_end_io;
+	c->flush_ns = ktime_get_ns();
 	submit_bio_noacct(&c->flush);
 }
 
@@ -237,15 +262,28 @@ static struct bio *next_queued(struct checkpoint *c)
 	struct rb_node *node;
 
 	spin_lock_irq(&c->lock);
-	if (c->nr_queued && pace_allows(c, c->nr_at_home, c->urgent)) {
+	if (c->nr_queued && __may_send(c)) {
 		node = rb_find_first(&c->sweep, &c->queued, io_ahead);
 		io = node_io(node ?: rb_first(&c->queued));
 		__send(c, io);
-	} else if (c->nr_queued && c->rate_mib) {
+	} else if (c->nr_queued && c->rate_mib && !c->easing && !__full(c)) {
 		mod_delayed_work(c->wq, &c->pace_work, max(pace_wait(c), 1ul));
 	}
 	spin_unlock_irq(&c->lock);
 	return io ? dm_bio_from_per_bio_data(io, sizeof(*io)) : NULL;
+}
+
+/* The cache has got enough, all of it: flush it, and go on. */
+static void ease(struct checkpoint *c)
+{
+	bool due;
+
+	spin_lock_irq(&c->lock);
+	due = c->nr_queued && __full(c) && !c->nr_at_home && !c->easing;
+	c->easing |= due;
+	spin_unlock_irq(&c->lock);
+	if (due)
+		flush_home(c);
 }
 
 /*
@@ -260,7 +298,7 @@ static bool serve_fence(struct checkpoint *c)
 
 	spin_lock_irq(&c->lock);
 	fence = c->fence;
-	if (!fence || c->nr_queued || c->nr_at_home || c->step == FENCE_FLUSHES) {
+	if (!fence || c->nr_queued || c->nr_at_home || c->easing || c->step == FENCE_FLUSHES) {
 		spin_unlock_irq(&c->lock);
 		return false;
 	}
@@ -283,6 +321,7 @@ static bool serve_fence(struct checkpoint *c)
 		/* without an intent device others may write past us */
 		c->dirty = !c->intent;
 		c->torn = false;
+		c->known = true;
 	}
 	c->error = BLK_STS_OK;
 	c->fence = NULL;
@@ -334,5 +373,6 @@ void fence_work(struct work_struct *work)
 		while ((bio = next_queued(c)))
 			dm_submit_bio_remap(bio, NULL);
 		blk_finish_plug(&plug);
+		ease(c);
 	} while (serve_fence(c));
 }

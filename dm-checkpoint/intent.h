@@ -31,6 +31,7 @@ struct intent {
 	struct bio_vec	*vecs;		/* for all of buf */
 	struct bio_set	bios;
 	atomic_t	at_home;	/* bios on their way */
+	unsigned int	cached;		/* pace_weight() that the home's cache got since its last flush */
 	int		error;		/* their first */
 	wait_queue_head_t wait;
 

@@ -240,15 +240,37 @@ static bool has_room(struct intent *in)
 	return pace_allows(in->c, atomic_read(&in->at_home), READ_ONCE(in->urgent));
 }
 
+static int home_flush(struct intent *in)
+{
+	u64 start = ktime_get_ns();
+	int r;
+
+	wait_event(in->wait, !atomic_read(&in->at_home));
+	r = flush(in->c->home->bdev);
+	pace_flushed(in->c, in->cached, ktime_get_ns() - start);
+	in->cached = 0;
+	return r;
+}
+
 /* Sectors from @at of the buffer on. */
-static void home_write(struct intent *in, const struct iextent *x, u32 at)
+static int home_write(struct intent *in, const struct iextent *x, u32 at)
 {
 	unsigned short vecs = DIV_ROUND_UP(x->len, CHUNK_SECTORS) + 1;
+	blk_opf_t opf = REQ_OP_WRITE;
 	struct bio *bio;
+	int r = 0;
 
+	if (in->cached >= READ_ONCE(in->c->room))
+		r = home_flush(in);
+	if (r)
+		return r;
 	while (!wait_event_timeout(in->wait, has_room(in), pace_wait(in->c) ?: HZ))
 		;
-	bio = bio_alloc_bioset(in->c->home->bdev, vecs, REQ_OP_WRITE, GFP_NOIO, &in->bios);
+	if (pace_gently(in->c, READ_ONCE(in->urgent)))
+		opf |= REQ_FUA;
+	else
+		in->cached += pace_weight(x->len);
+	bio = bio_alloc_bioset(in->c->home->bdev, vecs, opf, GFP_NOIO, &in->bios);
 	bio->bi_iter.bi_sector = x->home;
 	bio->bi_end_io = home_end_io;
 	bio->bi_private = in;
@@ -256,6 +278,7 @@ static void home_write(struct intent *in, const struct iextent *x, u32 at)
 	pace_sent(in->c, x->len);
 	atomic_inc(&in->at_home);
 	submit_bio_noacct(bio);
+	return 0;
 }
 
 /* A home that knows no discard loses nothing but the space. */
@@ -306,7 +329,7 @@ static int walk_part(struct intent *in, const struct intent_batch *b, u32 *i, u3
 		if (!payload_ok(in, b, &x, at))
 			return -EBADMSG;
 		if (write)
-			home_write(in, &x, at);
+			r = home_write(in, &x, at);
 		at += x.len;
 	}
 	return r;
@@ -361,7 +384,7 @@ int intent_apply(struct intent *in, const struct intent_batch *b)
 	int r = walk(in, b, true);
 
 	if (!r)
-		r = flush(c->home->bdev);
+		r = home_flush(in);
 	trace_checkpoint_applied(in->dev->bdev, b->number, b->nr, b->payload, r);
 	spin_lock_irq(&c->lock);
 	if (!r)

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How many writes may be at the home, and how fast.
+ * How many writes may be at the home, how fast, and how much its cache gets at a time.
  *
  * Always true: one write may be at the home whatever is read from it, so that a
  * checkpoint comes to its end. While the home is read from, and a little longer, no
- * second one is sent, unless somebody waits for it: a read finds at most one
- * write before it. rate_mib is kept on average of PACE_CREDIT.
+ * second one is sent, and it goes past the home's cache (FUA), unless somebody waits
+ * for it: a read finds at most one write before it. The cache gets no more between two
+ * flushes than it can write in PACE_FLUSH or so, as earlier flushes have shown: who begins
+ * to read does not wait for much more, and what is written lies close together.
+ * rate_mib is kept on average of PACE_CREDIT.
  *
  * A crash here leaves nothing: no I/O, no state on disk.
  */
@@ -15,6 +18,13 @@
 
 /* Whoever reads is about to read again. */
 #define PACE_READER	(HZ / 20)
+/* How long a flush of the home may take: between these, ns. */
+#define PACE_FLUSH_MIN	(40 * NSEC_PER_MSEC)
+#define PACE_FLUSH_MAX	(160 * NSEC_PER_MSEC)
+/* What the cache gets between two flushes, see pace_weight(): at first, at least and at most. */
+#define PACE_ROOM	64
+#define PACE_ROOM_MIN	8
+#define PACE_ROOM_MAX	(1 << 20)
 /* What was not used of rate_mib is lost after this, ns. */
 #define PACE_CREDIT	(20 * NSEC_PER_MSEC)
 
@@ -22,6 +32,34 @@ static bool is_read_from(struct checkpoint *c)
 {
 	return atomic_read(&c->reads_now) ||
 	       time_before(jiffies, READ_ONCE(c->read_end) + PACE_READER);
+}
+
+void pace_init(struct checkpoint *c)
+{
+	c->read_end = jiffies - HZ;
+	c->room = PACE_ROOM;
+}
+
+bool pace_gently(struct checkpoint *c, bool urgent)
+{
+	return !urgent && is_read_from(c);
+}
+
+/* In writes of which each is a seek; a MiB takes as long as one. */
+unsigned int pace_weight(unsigned int sectors)
+{
+	return 1 + sectors / 2048;
+}
+
+void pace_flushed(struct checkpoint *c, unsigned int weight, u64 ns)
+{
+	unsigned int room = READ_ONCE(c->room);
+
+	if (ns > PACE_FLUSH_MAX && weight >= PACE_ROOM_MIN)
+		room = max(min(room, weight) / 2, (unsigned int)PACE_ROOM_MIN);
+	else if (ns < PACE_FLUSH_MIN && weight >= room)
+		room = min(room * 2, (unsigned int)PACE_ROOM_MAX);
+	WRITE_ONCE(c->room, room);
 }
 
 unsigned long pace_wait(struct checkpoint *c)

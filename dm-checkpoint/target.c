@@ -50,6 +50,7 @@ static int parse_options(struct checkpoint *c, struct dm_arg_set *args, char **e
 	int r;
 
 	c->depth = DEPTH_DEFAULT;
+	c->known = true;
 	if (!args->argc)
 		return 0;
 	r = dm_read_arg_group(&count, args, &words, error);
@@ -66,6 +67,7 @@ static int parse_options(struct checkpoint *c, struct dm_arg_set *args, char **e
 		if (r)
 			return r;
 	}
+	c->known = !c->relaxed;
 	if (c->intent && c->relaxed) {
 		*error = "order relaxed is for a home without intent device";
 		return -EINVAL;
@@ -91,7 +93,7 @@ static int checkpoint_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	spin_lock_init(&c->lock);
 	INIT_WORK(&c->work, fence_work);
 	INIT_DELAYED_WORK(&c->pace_work, fence_pace_work);
-	c->read_end = jiffies - HZ;
+	pace_init(c);
 	bio_list_init(&c->held);
 	c->queued = RB_ROOT;
 	c->at_home = RB_ROOT;
@@ -240,7 +242,7 @@ static void checkpoint_status(struct dm_target *ti, status_type_t type, unsigned
 			state = "fencing";
 		else
 			state = at_home || queued || held ? "writing" : "idle";
-		home = c->torn ? "torn" : "consistent";
+		home = c->torn ? "torn" : c->known ? "consistent" : "unknown";
 		if (c->intent) {
 			intent_stats(c, &batches);
 			if (intent_applies(c))

@@ -94,7 +94,7 @@ std::vector<uint8_t> scratch;
 
 void event(decltype(Event::what) what, uint32_t index)
 {
-	d.h->events.push_back({what, index, tick()});
+	d.h->events.push_back({what, index, tick(), machine_home_whole()});
 }
 
 /* Put the sectors of @w that may be there into what reads see. */

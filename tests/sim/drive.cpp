@@ -36,7 +36,7 @@ void op_event(decltype(Event::what) what, uint32_t op)
 	Op &o = (*dr.ops)[op];
 
 	(what == Event::op_sub ? o.sub : o.done) = tick();
-	dr.h->events.push_back({what, op, what == Event::op_sub ? o.sub : o.done});
+	dr.h->events.push_back({what, op, what == Event::op_sub ? o.sub : o.done, machine_home_whole()});
 }
 
 void op_end(machine_bio *b, int error)

@@ -499,35 +499,26 @@ Violation Judge::state(const Image &image, Value *volume, Found &found)
 	return {};
 }
 
-/* The fence behind a batch has passed when the home was flushed after all its writes. */
+/* When the checkpoint target says that the home alone is consistent. */
 void Judge::find_whole(const History &h)
 {
 	whole.clear();
-	for (const Flush &f : h.flushes) {
-		Time until = NEVER;
-		bool covers = f.disk == HOME_DISK && f.done != NEVER && !f.failed;
-
-		for (const Write &w : h.writes) {
-			if (w.disk != HOME_DISK || w.done < f.sub)
-				continue;
-			covers &= w.sub > f.done;
-			until = std::min(until, w.sub);
-		}
-		if (covers)
-			whole.emplace_back(f.done, until);
-	}
+	for (const Event &e : h.events)
+		if (whole.empty() || whole.back().second != e.whole)
+			whole.emplace_back(e.time, e.whole);
 }
 
 bool Judge::may_be_torn(Time t) const
 {
-	return c.opts.relaxed &&
-	       std::none_of(whole.begin(), whole.end(), [&](const auto &w) { return w.first < t && t <= w.second; });
+	auto after = std::lower_bound(whole.begin(), whole.end(), std::make_pair(t, false));
+
+	return c.opts.relaxed && (after == whole.begin() || !std::prev(after)->second);
 }
 
 Violation Judge::at(const Found &f, Time t) const
 {
 	if (f.torn && !may_be_torn(t))
-		return {"P4 home", "home alone: torn, though a fence has passed and no write has followed"};
+		return {"P4 home", "home alone: torn, and the checkpoint target says that it is consistent"};
 	const Link &link = link_of(f);
 	const bool went_back = is_back(link) && back->sub < t;
 

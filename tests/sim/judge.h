@@ -64,7 +64,7 @@ private:
 	const Case &c;
 	uint32_t home;
 	bool exact;			/* the home alone is the volume after some record */
-	std::vector<std::pair<Time, Time>> whole;	/* relaxed: when a fence has passed and no write has followed */
+	std::vector<std::pair<Time, bool>> whole;	/* from when on the home alone is said to be consistent, or not to be */
 	std::vector<Time> hi, hi_before;	/* by value and sector */
 	std::vector<Time> zero_lo, zero_hi, zero_lo_before, zero_hi_before;
 	std::vector<Value> base;

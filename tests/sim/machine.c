@@ -8,6 +8,8 @@
 #include <linux/device-mapper.h>
 
 #include "dm-checkpoint/intent_codec.h"
+#include "dm-checkpoint/checkpoint.h"
+#undef DM_MSG_PREFIX
 #include "dm-journal/journal.h"
 #include "machine.h"
 
@@ -257,6 +259,13 @@ static void client_end_io(struct bio *bio)
 	struct machine_bio *b = bio->bi_private;
 
 	b->end(b, blk_status_to_errno(bio->bi_status));
+}
+
+bool machine_home_whole(void)
+{
+	const struct checkpoint *c = mc.active_home ? mc.active_home->private : NULL;
+
+	return c && c->known && !c->torn;
 }
 
 void machine_submit(struct machine_bio *b)

@@ -66,6 +66,7 @@ int machine_hold(const char *word, const char *name);
 uint64_t machine_mark_seq(const char *name);	/* ~0: there is no such mark */
 bool machine_gave_up(void);			/* a full log ended the hold, or a failed one perhaps did */
 int machine_status(char *out, unsigned int bytes);
+bool machine_home_whole(void);			/* the checkpoint target says that the home alone is consistent */
 void machine_submit(struct machine_bio *b);
 
 /* Recovery of an image without the machine: as the kernel does it, up to the point of writing. */

@@ -118,6 +118,7 @@ struct Event {
 	enum { write_sub, write_done, flush_sub, flush_done, op_sub, op_done } what;
 	uint32_t index;
 	Time time;
+	bool whole;	/* the checkpoint target says that the home alone is consistent */
 };
 
 struct ReadResult {
