@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # For the scripts of tests/bench, in the machine that counts instructions: the models of log and home, the contenders on
-# them, and what those had to do. In: LOG_MIB, BATCH_MIB of the journal's relaxed and intent (empty: what jbdctl chooses).
+# them, and what those had to do. In: LOG_MIB, BATCH_MIB of the journal's relaxed and intent (empty: what jbdctl chooses);
+# SPARSE: the log takes memory only where it is written.
 . /vm/cases/helpers.bash
 VM_JOBS=()
 modprobe -a dm-checkpoint dm-journal dm-spindle
 [ ! -f /vm/share/dm-writeboost.ko ] || { modprobe libcrc32c; insmod /vm/share/dm-writeboost.ko; }
 
-LOG_MIB=${LOG_MIB:-512} BATCH_MIB=${BATCH_MIB:-} HOME_MIB=65536 INTENT_SECTORS=2097152
+LOG_MIB=${LOG_MIB:-512} BATCH_MIB=${BATCH_MIB:-} SPARSE=${SPARSE:-} HOME_MIB=65536 INTENT_SECTORS=2097152
 
 # disks MODEL: sets log and home.
 disks() {
@@ -18,7 +19,7 @@ disks() {
 	zero) log=$(mkdisk log "$LOG_MIB" discard=0 cache=64) ;;
 	esac
 	# or each block's first write would be the one for which memory is found
-	dd if=/dev/zero of="$log" bs=1M count="$LOG_MIB" oflag=direct status=none
+	[ "$SPARSE" ] || dd if=/dev/zero of="$log" bs=1M count="$LOG_MIB" oflag=direct status=none
 	case $1 in
 	zero) home=$(mkdisk home $HOME_MIB cache=64) ;;
 	*) ram=$(mkdisk ram $HOME_MIB cache=0) && home=$(mkdm home spindle "$ram") ;;

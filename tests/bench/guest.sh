@@ -33,7 +33,7 @@ make_postgres() {
 	cp -a /mnt/pg/cluster /mnt/fs/pg
 	# its own checkpoints are not what is measured
 	printf '%s\n' "shared_buffers = 64MB" "max_wal_size = 128MB" "checkpoint_timeout = 1h" >> /mnt/fs/pg/postgresql.conf
-	pg pg_ctl -s -w -t 600 -l /run/log start > /dev/null && pg pgbench -q -i -s 2 > /dev/null 2>&1
+	pg pg_ctl -s -w -t 600 -l /run/log start > /dev/null && pg pgbench -q -i -s 1 > /dev/null 2>&1
 }
 
 # What must be there before the job; sets load, which runs it, args of fio, and warm, the seconds before it is measured.
@@ -66,6 +66,12 @@ prepare() {
 		fio --name=dirty --filename="$dev" --direct=1 --rw=randwrite --bs=4k --ioengine=psync --fsync=1 --numjobs=8 --size=8g \
 			--number_ios=4096 --randseed=3 > /dev/null
 		args="$on --rw=randread --bs=4k --ioengine=psync --offset=16g --size=8g --time_based --runtime=${READ:-30}"
+		;;
+	dirty-*)	# so many sectors that stand alone, then fsync-j1
+		# shellcheck disable=SC2086
+		fio --name=dirty $on --size=32g --rw=randwrite --bs=512 --ioengine=libaio --iodepth=32 --number_ios="${1#dirty-}" \
+			--norandommap --randseed=3 --end_fsync=1 > /dev/null
+		args="$on --size=32g --rw=randwrite --bs=4k --ioengine=psync --fsync=1 $timed"
 		;;
 	ext4-fsync-j4)
 		make_fs
@@ -106,14 +112,14 @@ sqlite_load() {
 	awk '$1 == "sold" { printf "{ \"n\": %d, \"iops\": %f }\n", $2, $2 / $3 }' /tmp/shop.out > /tmp/load.json
 }
 pgbench_load() {
-	pg pgbench -n -c 4 -T "${RUNTIME:-2}" -l --log-prefix=/tmp/pgbench > /tmp/pgbench.out
-	# client, number, us, script, and when it ended: seconds and microseconds
-	cat /mnt/pg/tmp/pgbench.* | awk '{ print $3, $5 + $6 / 1e6 - $3 / 1e6, $5 + $6 / 1e6 }' | sort -n | awk '
+	local tps
+	pg pgbench -n -N -c 4 -T "${RUNTIME:-2}" -l --log-prefix=/tmp/pgbench > /tmp/pgbench.out
+	tps=$(sed -n 's/^tps = \([0-9.]*\).*/\1/p' /tmp/pgbench.out)
+	# client, number, us, ..
+	cat /mnt/pg/tmp/pgbench.* | cut -d' ' -f3 | sort -n | awk -v tps="$tps" '
 		{ us[NR] = $1 }
-		NR == 1 || $2 < begin { begin = $2 }
-		$3 > end { end = $3 }
 		function at(p) { return us[int(NR * p) + 1 > NR ? NR : int(NR * p) + 1] }
-		END { printf "{ \"n\": %d, \"iops\": %f, \"p50\": %d, \"p99\": %d, \"p999\": %d }\n", NR, NR / (end - begin), at(.5), at(.99), at(.999) }' > /tmp/load.json
+		END { printf "{ \"n\": %d, \"iops\": %f, \"p50\": %d, \"p99\": %d, \"p999\": %d }\n", NR, tps, at(.5), at(.99), at(.999) }' > /tmp/load.json
 }
 
 # Is it told how many sectors were written for one, when the home has everything?
