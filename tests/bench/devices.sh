@@ -108,19 +108,19 @@ drain() {
 	esac
 }
 
-# reads sectors-read writes sectors-written flushes seeks of a device so far. The kernel counts no flushes of a bio-based
-# one, and only the model of a disk has seeks.
+# reads sectors-read writes sectors-written flushes seeks busy-ms of a device so far. The kernel counts no flushes of a
+# bio-based one, and only the model of a disk has an arm that seeks and is busy.
 io_of() {
 	dmsetup status --target spindle "$(basename "$1")" 2> /dev/null |
 		awk -v stat="$(cat "/sys/dev/block/$(stat -L -c %Hr:%Lr "$1")/stat")" '
-			{ flushes = $6; seeks = $12 }
-			END { split(stat, s); print s[1], s[3], s[5], s[7], NR ? flushes : s[16], seeks + 0 }'
+			{ flushes = $6; seeks = $12; ms = $13 }
+			END { split(stat, s); print s[1], s[3], s[5], s[7], NR ? flushes : s[16], seeks + 0, ms + 0 }'
 }
 # The same of log, home, intent device and the contender's own, as JSON.
 counters() {
 	local d
 	for d in "$log" "$home" "$intent" "$dev"; do
-		if [ "$d" ]; then io_of "$d"; else echo 0 0 0 0 0 0; fi
+		if [ "$d" ]; then io_of "$d"; else echo 0 0 0 0 0 0 0; fi
 	done | jq -sRc 'split("\n") | map(select(. != "") | split(" ") | map(tonumber))'
 }
 # Sets busy_ns: for how long the processor was busy so far. It starts no process, which would count as well.

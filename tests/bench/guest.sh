@@ -5,7 +5,7 @@
 # was busy, which are instructions there; or a line "# .." why there is none.
 # docs/bench/README.md says what each job is.
 
-WARM=${WARM:-100} SUSTAINED=${SUSTAINED:-200}
+WARM=${WARM:-100} SUSTAINED=${SUSTAINED:-120}
 
 # Write [SKIP, SKIP + MIB) MiB so that it is durable.
 write_region() {
@@ -95,7 +95,8 @@ unprepare() {
 	esac
 }
 
-# The loads write /tmp/load.json: n operations, iops, mbs, and percentiles of the latency in us.
+# The loads write /tmp/load.json: n operations, iops, mbs, and percentiles of the latency in us: of reads if there are
+# any, else of write or fsync, whichever takes longer. A log that is full makes writes wait, not flushes.
 fio_load() {
 	# shellcheck disable=SC2086
 	fio --name=load --group_reporting --randseed=7 --norandommap --percentile_list=50:99:99.9 \
@@ -103,7 +104,8 @@ fio_load() {
 	sed -n '/^{/,$p' /tmp/fio.json | jq -c '
 		def us($x): if $x then ($x / 100 | round / 10) else null end;
 		.jobs[0] as $j
-		| (if $j.sync.total_ios > 0 then $j.sync.lat_ns elif $j.read.total_ios > 0 then $j.read.clat_ns else $j.write.clat_ns end) as $lat
+		| (if $j.read.total_ios > 0 then $j.read.clat_ns
+		   else [$j.sync.lat_ns, $j.write.clat_ns] | max_by(.percentile["99.000000"] // 0) end) as $lat
 		| {n: ($j.write.total_ios + $j.read.total_ios), iops: ($j.write.iops + $j.read.iops), mbs: (($j.write.bw + $j.read.bw) / 1024),
 		   p50: us($lat.percentile["50.000000"]), p99: us($lat.percentile["99.000000"]), p999: us($lat.percentile["99.900000"])}' > /tmp/load.json
 }
@@ -161,7 +163,7 @@ job() {
 	jq -c --arg model "$1" --arg who "$2" --arg job "$3" --argjson first "$first" --argjson a "$before" --argjson b "$after" \
 		--argjson last "$last" --argjson busy $busy_ns --argjson checkpointing $running '
 		def log: 0; def home: 1; def intent: 2; def dev: 3;
-		def reads: 0; def writes: 2; def written: 3; def flushes: 4; def seeks: 5;
+		def reads: 0; def writes: 2; def written: 3; def flushes: 4; def seeks: 5; def ms: 6;
 		. as $l
 		| def per($of; $what): ($b[$of][$what] - $a[$of][$what]) * 1000 / $l.n | round / 1000;
 		def all($of): $last[$of][written] - $first[$of][written];
@@ -170,6 +172,7 @@ job() {
 		 p50: $l.p50, p99: $l.p99, p999: $l.p999,
 		 log_reads: per(log; reads), log_writes: per(log; writes), log_sectors: per(log; written), log_flushes: per(log; flushes),
 		 home_reads: per(home; reads), home_writes: per(home; writes), home_flushes: per(home; flushes), home_seeks: per(home; seeks),
+		 home_busy: (if $l.n > 0 then ($b[home][ms] - $a[home][ms]) * $l.iops / $l.n / 10 | round else null end),
 		 instructions: (if $busy then $busy / $l.iops | round else null end),
 		 log_amp: part(all(log)), home_amp: part(all(home) - all(intent)), intent_amp: part(all(intent)), $checkpointing}' /tmp/load.json
 	amplifies "$3" || unprepare "$3"
