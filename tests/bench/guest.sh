@@ -63,8 +63,8 @@ prepare() {
 		esac
 		;;
 	read-idle-j1 | read-ckpt-j1)
-		fio --name=dirty --filename="$dev" --direct=1 --rw=randwrite --bs=4k --ioengine=psync --fsync=1 --numjobs=8 --size=8g \
-			--number_ios=4096 --randseed=3 > /dev/null
+		[ "$dev" = "$home" ] || fio --name=dirty --filename="$dev" --direct=1 --rw=randwrite --bs=4k --ioengine=psync --fsync=1 \
+			--numjobs=8 --size=8g --number_ios=4096 --randseed=3 > /dev/null
 		args="$on --rw=randread --bs=4k --ioengine=psync --offset=16g --size=8g --time_based --runtime=${READ:-30}"
 		;;
 	dirty-*)	# so many sectors that stand alone, then fsync-j1
@@ -166,8 +166,8 @@ job() {
 		def reads: 0; def writes: 2; def written: 3; def flushes: 4; def seeks: 5; def ms: 6;
 		. as $l
 		| def per($of; $what): ($b[$of][$what] - $a[$of][$what]) * 1000 / $l.n | round / 1000;
-		def all($of): $last[$of][written] - $first[$of][written];
-		def part($x): if $last and all(dev) > 0 then $x / all(dev) * 100 | round / 100 else null end;
+		def all($of): if $last then $last[$of][written] - $first[$of][written] else 0 end;
+		def part($x): if all(dev) > 0 then $x / all(dev) * 100 | round / 100 else null end;
 		{$model, $who, $job, iops: ($l.iops | round), mbs: (if $l.mbs then $l.mbs * 10 | round / 10 else null end),
 		 p50: $l.p50, p99: $l.p99, p999: $l.p999,
 		 log_reads: per(log; reads), log_writes: per(log; writes), log_sectors: per(log; written), log_flushes: per(log; flushes),
