@@ -36,11 +36,12 @@ make_postgres() {
 	pg pg_ctl -s -w -t 600 -l /run/log start > /dev/null && pg pgbench -q -i -s 1 > /dev/null 2>&1
 }
 
-# What must be there before the job; sets load, which runs it, args of fio, and warm, the seconds before it is measured.
+# What must be there before the job; sets load, which runs it, args of fio, warm, the seconds before it is measured, and
+# window, those in which instructions are counted.
 # Bursts fit in the log; sustained loads are measured when it has long been full.
 prepare() {
 	local timed="--time_based --runtime=${RUNTIME:-2}" on="--filename=$dev --direct=1" small
-	load=fio_load warm=0 small="$on --size=256m"
+	load=fio_load warm=0 window=1 small="$on --size=256m"
 	case $1 in
 	fsync-j*) args="$small --rw=randwrite --bs=4k --ioengine=psync --fsync=1 --numjobs=${1#fsync-j} $timed" ;;
 	fsync512-j*) args="$small --rw=randwrite --bs=512 --ioengine=psync --fsync=1 --numjobs=${1#fsync512-j} $timed" ;;
@@ -54,7 +55,7 @@ prepare() {
 	read-mixed-j8) write_region 64 128; args="$on --rw=randread --bs=4k --ioengine=psync --numjobs=8 --size=128m $timed" ;;
 	mixed-70-30-j8) write_region 0 128; args="$on --rw=randrw --rwmixread=70 --bs=4k --ioengine=psync --numjobs=8 --size=64m $timed" ;;
 	sustained-j8 | sustained-zipf-j8 | sustained-seq)
-		warm=$WARM
+		warm=$WARM window=$((SUSTAINED - 2))
 		args="$on --fsync=1 --ioengine=psync --time_based --ramp_time=$WARM --runtime=$SUSTAINED"
 		case $1 in
 		sustained-j8) args+=" --size=8g --rw=randwrite --bs=4k --numjobs=8" ;;
@@ -65,7 +66,8 @@ prepare() {
 	read-idle-j1 | read-ckpt-j1)
 		[ "$dev" = "$home" ] || fio --name=dirty --filename="$dev" --direct=1 --rw=randwrite --bs=4k --ioengine=psync --fsync=1 \
 			--numjobs=8 --size=8g --number_ios=4096 --randseed=3 > /dev/null
-		args="$on --rw=randread --bs=4k --ioengine=psync --offset=16g --size=8g --time_based --runtime=${READ:-30}"
+		args="$on --rw=randread --bs=4k --ioengine=psync --offset=16g --size=8g --time_based --runtime=30"
+		window=25
 		;;
 	dirty-*)	# so many sectors that stand alone, then fsync-j1
 		# shellcheck disable=SC2086
@@ -132,29 +134,39 @@ amplifies() {
 	esac
 }
 
+# write_back CONTENDER: in the background; writes_back CONTENDER: is it still at it?
+write_back() {
+	case $1 in
+	journal*) dmsetup message v 0 checkpoint > /dev/null ;;
+	*) drain "$1" & draining=$! ;;
+	esac
+}
+writes_back() {
+	case $1 in
+	journal*) [ "$(counter v 6)" != - ] ;;
+	*) [ -d /proc/"$draining" ] ;;
+	esac
+}
+
 # job MODEL CONTENDER NAME
 job() {
-	local first before after last=null pid at busy_ns window=1 running=null
+	local first before after last=null pid at busy_ns draining='' running=null
 	first=$(counters)
 	prepare "$3" || return
 	before=$(counters)
-	if [ "$3" = read-ckpt-j1 ]; then drain "$2" & running=$!; fi
+	[ "$3" != read-ckpt-j1 ] || write_back "$2"
 	$load &
 	pid=$!
 	if [ "$warm" -gt 0 ]; then pause "$warm"; before=$(counters); fi
-	# of a second in the middle, or all of it if it is long
 	pause 0.5
 	busy
 	at=$busy_ns
-	[ "$warm" -eq 0 ] || window=$((SUSTAINED - 2))
 	pause $window
 	busy
 	[ -d /proc/$pid ] && busy_ns=$(((busy_ns - at) / window)) || busy_ns=null
 	wait $pid
 	after=$(counters)
-	if [ $running != null ]; then
-		if [ -d /proc/$running ]; then at=$running running=true; wait "$at"; else running=false; fi
-	fi
+	if [ "$3" = read-ckpt-j1 ]; then writes_back "$2" && running=true || running=false; fi
 	if amplifies "$3"; then
 		unprepare "$3"
 		drain "$2"
@@ -176,6 +188,7 @@ job() {
 		 instructions: (if $busy then $busy / $l.iops | round else null end),
 		 log_amp: part(all(log)), home_amp: part(all(home) - all(intent)), intent_amp: part(all(intent)), $checkpointing}' /tmp/load.json
 	amplifies "$3" || unprepare "$3"
+	[ -z "$draining" ] || wait "$draining"
 }
 
 ios_of() { io_of "$1" | awk '{ print $1 + $3 }'; }
