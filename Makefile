@@ -4,7 +4,7 @@
 # make demo       the main job on real input, in a virtual machine
 # make check      all tests; kernel code runs in the virtual machine only
 # make crash      crash states of all kinds, and mutants, longer than check's sample; HOURS=n make crash-soak: for so long
-# make bench      figures beside the peers, from the machine that counts instructions: hours, into docs/bench
+# make bench      figures beside the peers, from the machine that counts instructions: hours, into docs/bench (its README.md)
 # make bench-smoke   what the same loads may cost in log writes, sectors, flushes, home I/O and memory; part of check
 # make newest     builds the modules for the newest kernel that Debian's packages have
 # make install    modules, jbdctl and manual pages on this host
@@ -38,8 +38,11 @@ crash-soak:
 
 bench:
 	@for kernel in 6.1 6.12; do \
-		tests/bench/run --kernel $$kernel --json docs/bench/$$kernel.json --markdown docs/bench/$$kernel.md || exit; \
+		tests/bench/run --kernel $$kernel --json docs/bench/$$kernel.json --markdown docs/bench/$$kernel.md && \
+		tests/bench/fill --kernel $$kernel --json docs/bench/fill-$$kernel.json && \
+		tests/bench/scaling --kernel $$kernel --markdown docs/bench/scaling-$$kernel.md || exit; \
 	done
+	@tests/bench/plot
 
 bench-smoke:
 	@tests/vm/vm test --kernel all tests/cases/90-bench-smoke.bats
