@@ -173,6 +173,7 @@ finds() { [ "$(grep -c -- "$1" "$2")" -ge "$3" ]; }
 	watcher=$!
 	wait_for 20 finds '^v: ' /tmp/text 1
 	jbdctl close v
+	wait_for 20 ended "$watcher"
 	status=0
 	wait "$watcher" || status=$?
 	[ "$status" -eq $DEVICE ]
