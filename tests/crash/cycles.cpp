@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * cycles N SEED: N power cuts in one boot. On two simdisks, sim-home and sim-log, it makes a volume, loads it, cuts the
- * power of both disks at a moment that the seed chooses, takes the volume down, gives power back, makes the volume
+ * cycles N SEED: N power cuts in one boot. On simdisks, sim-home, sim-log and sim-intent, it makes a volume, loads it,
+ * cuts the power of all disks at a moment that the seed chooses, takes the volume down, gives power back, makes the volume
  * again, which recovers it, and judges by the oracle what home and volume hold. Every so often the recovery is cut, too.
  *
- * Always true: between two cycles both disks have power and carry nothing; the oracle's state says what may be found
- * there. A chain of cycles shares a volume; each chain formats anew and draws another shape.
+ * Always true: between two cycles all disks have power and carry nothing; the oracle's state says what may be found
+ * there. A chain of cycles shares a volume; each chain formats anew and draws another shape. Most check out single epochs;
+ * some have an intent device, and the home that it has been applied to must be the volume after some record; some are
+ * relaxed, and their home must be so whenever the checkpoint target does not call it torn.
  */
 #include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <deque>
 #include <memory>
+#include <sched.h>
+#include <sstream>
 #include <thread>
 
 #include "mapper.h"
@@ -22,7 +26,7 @@ using namespace crash;
 
 namespace {
 
-constexpr unsigned CHAIN = 50;
+constexpr unsigned CHAIN = 25;
 constexpr uint64_t SLOTS = 1 << 14;
 
 using Clock = std::chrono::steady_clock;
@@ -33,7 +37,10 @@ double since(Clock::time_point start)
 }
 
 struct Shape {
+	enum Batches { none, intent, relaxed };
+
 	unsigned record_kib, unit;
+	Batches batches = none;
 	std::string table;
 	Options load;
 
@@ -54,6 +61,11 @@ struct Shape {
 			table += " flush home";
 			words += 2;
 		}
+		if (unsigned coin = r() % 9; coin < 4) {
+			batches = coin < 3 ? intent : relaxed;
+			table += " batch_mib 1";
+			words += 2;
+		}
 		table = std::to_string(words) + " " + table;
 		load = {};
 		load.threads = pick({1, 2, 3});
@@ -64,6 +76,8 @@ struct Shape {
 	}
 
 	uint32_t atomic() const { return record_kib * 2 - 2 * unit / SECTOR; }
+
+	const char *name() const { return batches == intent ? "intent" : batches == relaxed ? "relaxed" : "strict"; }
 };
 
 /* What takes the time. */
@@ -74,8 +88,8 @@ struct Times {
 class Cycles {
 public:
 	explicit Cycles(uint32_t seed)
-		: seed(seed), random(static_cast<uint32_t>(mix(seed))), sim_home("sim-home"), sim_log("sim-log"), home("home"),
-		  volume("vol"), recorder(SLOTS)
+		: seed(seed), random(static_cast<uint32_t>(mix(seed))), sim_home("sim-home"), sim_log("sim-log"),
+		  sim_intent("sim-intent"), home("home"), volume("vol"), recorder(SLOTS)
 	{
 		home_fd = open("/dev/mapper/sim-home", O_RDWR | O_DIRECT | O_CLOEXEC);
 		uint64_t bytes;
@@ -84,6 +98,7 @@ public:
 		sectors = bytes / SECTOR;
 		home_number = number("/dev/mapper/sim-home");
 		log_number = number("/dev/mapper/sim-log");
+		intent_number = number("/dev/mapper/sim-intent");
 		void *at;
 		if (posix_memalign(&at, 4096, bytes))
 			die("memory");
@@ -114,14 +129,15 @@ public:
 private:
 	uint32_t seed;
 	std::mt19937 random;
-	Mapper sim_home, sim_log, home, volume;
+	Mapper sim_home, sim_log, sim_intent, home, volume;
 	Recorder recorder;
-	std::string home_number, log_number;
+	std::string home_number, log_number, intent_number;
 	int home_fd;
 	uint64_t sectors;
 	uint8_t *image;
 	std::unique_ptr<Shape> shape;
 	State state;
+	bool torn = false;	/* a relaxed home, as the checkpoint target said when the power was cut last */
 	unsigned cuts = 0, recovery_cuts = 0;
 	uint64_t events = 0, behind = 0;
 	Times times;
@@ -143,17 +159,20 @@ private:
 			down();
 		shape = std::make_unique<Shape>(seed * 1000 + number);
 		state = State(sectors);
+		torn = false;
 		for (uint64_t s = 0; s < sectors; s++)
 			fill_sector(image + s * SECTOR, 0, s);
 		if (pwrite(home_fd, image, sectors * SECTOR, 0) != static_cast<ssize_t>(sectors * SECTOR) || fsync(home_fd))
 			die("filling the home");
 		std::string format = "jbdctl create cycles /dev/mapper/sim-home /dev/mapper/sim-log --no-open --force --record-kib " +
-			std::to_string(shape->record_kib) + " --unit " + std::to_string(shape->unit) + " > /dev/null";
+			std::to_string(shape->record_kib) + " --unit " + std::to_string(shape->unit) +
+			(shape->batches == Shape::intent ? " --intent /dev/mapper/sim-intent" : "") + " > /dev/null";
 		if (std::system(format.c_str()))
 			die(format);
-		if (!up())
+		if (!home_up() || !volume_up())
 			die("the first activation");
-		std::printf("# chain %u: record_kib %u unit %u, %s\n", number, shape->record_kib, shape->unit, shape->table.c_str());
+		std::printf("# chain %u: record_kib %u unit %u, %s, %s\n", number, shape->record_kib, shape->unit, shape->name(),
+			    shape->table.c_str());
 	}
 
 	/* What the kernel says that no test may cause. */
@@ -162,10 +181,17 @@ private:
 		return !std::system("dmesg -c | grep -E -f /vm/bad-lines");
 	}
 
-	bool up()
+	/* An intent device has been applied when it returns. */
+	bool home_up()
 	{
-		return home.create(sectors, "checkpoint", home_number) &&
-		       volume.create(sectors, "journal", home.number() + " " + log_number + " " + shape->table);
+		const std::string words[] = {"", " 2 intent " + intent_number, " 2 order relaxed"};
+
+		return home.create(sectors, "checkpoint", home_number + words[shape->batches]);
+	}
+
+	bool volume_up()
+	{
+		return volume.create(sectors, "journal", home.number() + " " + log_number + " " + shape->table);
 	}
 
 	void down()
@@ -190,8 +216,34 @@ private:
 
 	void restore()
 	{
-		if (!sim_home.message("restore") || !sim_log.message("restore"))
-			die("restore");
+		for (Mapper *m : {&sim_home, &sim_log, &sim_intent})
+			if (!m->message("restore"))
+				die("restore");
+	}
+
+	/* Word @n of a target's status line, counted from 1; "" if there is no such device. */
+	static std::string word(Mapper &m, unsigned n)
+	{
+		std::string line, found;
+		uint32_t event;
+
+		if (!m.status(-1, line, event))
+			return "";
+		std::istringstream words(line);
+		while (n--)
+			words >> found;
+		if (!words)
+			die("the status line " + line);
+		return found;
+	}
+
+	/* Behind a cut: a home that was torn before stays so until a batch has ended. */
+	void note_torn()
+	{
+		if (shape->batches != Shape::relaxed)
+			return;
+		std::string is = word(home, 14), batches = word(volume, 26);
+		torn = is == "torn" || (torn && (batches.empty() || batches == "0"));
 	}
 
 	std::vector<Value> read(int fd)
@@ -201,6 +253,14 @@ private:
 		return read_image({image, sectors * SECTOR});
 	}
 
+	static void be_first(bool yes)
+	{
+		sched_param p = {.sched_priority = yes};
+
+		if (sched_setscheduler(0, yes ? SCHED_FIFO : SCHED_OTHER, &p))
+			die("sched_setscheduler");
+	}
+
 	void load(uint32_t at)
 	{
 		Clock::time_point start = Clock::now();
@@ -208,7 +268,6 @@ private:
 		std::vector<std::thread> threads;
 		std::deque<Worker> workers;
 		std::atomic<unsigned> running = shape->load.threads;
-		timespec pause = {0, 200000};
 
 		if (fd < 0)
 			die("opening the volume");
@@ -221,35 +280,44 @@ private:
 			threads.emplace_back([&, i] {
 				workers[i].run(fd, sectors, i);
 				running--;
+				recorder.nudge();
 			});
-		uint32_t ask = below(2) ? below(at) : UINT32_MAX, op;
+		uint32_t ask = below(2) ? 1 + below(at) : UINT32_MAX, op;
+		/* whoever cuts goes first, or one processor has long gone on when it wakes */
+		be_first(true);
 		while (recorder.taken() < at && running) {
 			if (recorder.taken() >= ask) {
 				volume.message("checkpoint");
 				ask = UINT32_MAX;
 			}
-			nanosleep(&pause, nullptr);
+			recorder.wait_for(std::min<uint64_t>(ask, at) - 1);
 		}
+		/* between the events that the volume's user sees the disks have many more */
+		timespec pause = {0, below(2) * below(3000) * 1000};
+		nanosleep(&pause, nullptr);
 		recorder.submit(op, Kind::cut, 0, 0);
 		cut();
 		recorder.stop();
+		be_first(false);
 		times.until_cut += since(start);
 		cuts++;
 		for (std::thread &t : threads)
 			t.join();
 		close(fd);
+		note_torn();
 	}
 
 	/* Cut the power while the volume is made, or a little later. */
 	void cut_recovery()
 	{
 		timespec pause = {0, below(30) * 1000000};
-		std::thread making([&] { up(); });
+		std::thread making([&] { (void)(home_up() && volume_up()); });
 
 		nanosleep(&pause, nullptr);
 		cut();
 		recovery_cuts++;
 		making.join();
+		note_torn();
 		down();
 		restore();
 	}
@@ -268,11 +336,17 @@ private:
 			cut_recovery();
 		times.down += since(start);
 		start = Clock::now();
-		std::vector<Value> at_home = read(home_fd);
+		if (!home_up())
+			return refused(number, at, "to make the checkpoint device");
+		times.up += since(start);
+		start = Clock::now();
+		std::vector<Value> at_home;
+		if (!torn)
+			at_home = read(home_fd);
 		times.judge += since(start);
 		start = Clock::now();
-		if (!up())
-			return tell(number, at, {{"refused", "the kernel refuses to recover: " + std::string(std::strerror(errno))}});
+		if (!volume_up())
+			return refused(number, at, "to recover");
 		times.up += since(start);
 		start = Clock::now();
 		int fd = volume.open_device(O_RDONLY);
@@ -280,16 +354,22 @@ private:
 		close(fd);
 		Run run(recorder.events(), state.now);
 		events += recorder.events().size();
-		Verdict v = judge(state, run, on_volume, at_home, shape->atomic());
+		Verdict v = judge(state, run, on_volume, at_home, shape->atomic(),
+				  shape->batches == Shape::none ? Home::epochs : Home::record);
 		behind += v.behind;
 		times.judge += since(start);
 		return v.ok() || tell(number, at, v.violations);
 	}
 
+	bool refused(unsigned number, uint32_t at, const std::string &what)
+	{
+		return tell(number, at, {{"refused", "the kernel refuses " + what + ": " + std::strerror(errno)}});
+	}
+
 	bool tell(unsigned number, uint32_t at, const std::vector<Violation> &violations)
 	{
-		std::printf("# cycle %u (chain %u of seed %u), cut at event %u: %s\n", number, number / CHAIN, seed, at,
-			    shape->table.c_str());
+		std::printf("# cycle %u (chain %u of seed %u), cut at event %u: %s, %s\n", number, number / CHAIN, seed, at,
+			    shape->name(), shape->table.c_str());
 		for (const Violation &v : violations)
 			std::printf("# %s: %s\n", v.rule.c_str(), v.text.c_str());
 		std::fflush(stdout);

@@ -18,6 +18,7 @@
 #include <linux/aio_abi.h>
 #include <linux/fs.h>
 #include <random>
+#include <semaphore>
 #include <span>
 #include <string>
 #include <sys/ioctl.h>
@@ -87,6 +88,17 @@ public:
 	}
 
 	uint64_t taken() const { return history->taken.load(); }
+
+	/* Until @event has been taken, or nudge() is called; may return early. */
+	void wait_for(uint64_t event)
+	{
+		alarm = event;
+		if (taken() <= event)
+			rung.acquire();
+	}
+
+	void nudge() { rung.release(); }
+
 	std::span<const Event> events() const { return {history->slot, std::min(taken(), slots)}; }
 
 	/* Nothing more may be submitted. */
@@ -106,11 +118,15 @@ private:
 	uint64_t slots;
 	std::atomic<uint32_t> next_op = 0;
 	std::atomic<bool> stopped = false;
+	std::atomic<uint64_t> alarm = UINT64_MAX;
+	std::counting_semaphore<> rung{0};
 
 	bool put(const Event &e)
 	{
 		uint64_t i = history->taken.fetch_add(1);
 
+		if (i == alarm)
+			rung.release();
 		if (i >= slots)
 			return false;
 		Event *to = &history->slot[i];
