@@ -43,9 +43,12 @@ setup() {
 }
 
 @test "so it is where the log has logical blocks of 512 bytes in physical ones of 4096, unless told otherwise" {
+	modprobe -a sd_mod
 	modprobe scsi_debug dev_size_mb=64 physblk_exp=3 delay=0
-	disk=(/sys/bus/pseudo/drivers/scsi_debug/adapter0/host*/target*/*/block/*)
-	log=/dev/${disk##*/}
+	disks=/sys/bus/pseudo/drivers/scsi_debug/adapter0/host*/target*/*/block
+	# it is looked for in the background
+	wait_for 20 eval "compgen -G '$disks/*' > /dev/null"
+	log=/dev/$(ls $disks)
 	[ "$(queue "$log" logical_block_size) $(queue "$log" physical_block_size)" = "512 4096" ]
 	for unit in 16 9; do
 		[ $unit = 16 ] || set -- --unit 512

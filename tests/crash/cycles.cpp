@@ -5,9 +5,10 @@
  * again, which recovers it, and judges by the oracle what home and volume hold. Every so often the recovery is cut, too.
  *
  * Always true: between two cycles all disks have power and carry nothing; the oracle's state says what may be found
- * there. A chain of cycles shares a volume; each chain formats anew and draws another shape. Most check out single epochs;
- * some have an intent device, and the home that it has been applied to must be the volume after some record; some are
- * relaxed, and their home must be so whenever the checkpoint target does not call it torn.
+ * there. A chain of cycles shares a volume; each chain formats anew and draws another shape. Half of them are strict,
+ * without batches. Some have an intent device, and the home that it has been applied to must be the volume after some
+ * record; or they get a table without batches under load, and the home is judged as a strict one. Some are relaxed, and
+ * their home must be the volume after some record whenever the checkpoint target does not call it torn.
  */
 #include <chrono>
 #include <cmath>
@@ -37,9 +38,9 @@ double since(Clock::time_point start)
 }
 
 struct Shape {
-	enum Batches { none, intent, relaxed };
+	enum Batches { none, intent, swapped, relaxed };
 
-	unsigned record_kib, unit;
+	unsigned record_kib, unit, words = 14;	/* of the table */
 	Batches batches = none;
 	std::string table;
 	Options load;
@@ -50,7 +51,6 @@ struct Shape {
 		std::mt19937 r(static_cast<uint32_t>(mix(seed)));
 		auto pick = [&](std::initializer_list<unsigned> from) { return from.begin()[r() % from.size()]; };
 		unsigned high = pick({20, 50, 80});
-		unsigned words = 14;
 
 		unit = pick({512, 4096});
 		record_kib = unit == 512 ? pick({16, 32, 64}) : pick({32, 64});
@@ -61,12 +61,8 @@ struct Shape {
 			table += " flush home";
 			words += 2;
 		}
-		if (unsigned coin = r() % 9; coin < 4) {
-			batches = coin < 3 ? intent : relaxed;
-			table += " batch_mib 1";
-			words += 2;
-		}
-		table = std::to_string(words) + " " + table;
+		if (unsigned coin = r() % 10; coin < 5)
+			batches = coin < 3 ? intent : coin < 4 ? swapped : relaxed;
 		load = {};
 		load.threads = pick({1, 2, 3});
 		load.depth = pick({1, 4, 8});
@@ -77,7 +73,12 @@ struct Shape {
 
 	uint32_t atomic() const { return record_kib * 2 - 2 * unit / SECTOR; }
 
-	const char *name() const { return batches == intent ? "intent" : batches == relaxed ? "relaxed" : "strict"; }
+	const char *name() const
+	{
+		static const char *const names[] = {"strict", "intent", "intent, swapped", "relaxed"};
+
+		return names[batches];
+	}
 };
 
 /* What takes the time. */
@@ -89,7 +90,8 @@ class Cycles {
 public:
 	explicit Cycles(uint32_t seed)
 		: seed(seed), random(static_cast<uint32_t>(mix(seed))), sim_home("sim-home"), sim_log("sim-log"),
-		  sim_intent("sim-intent"), home("home"), volume("vol"), recorder(SLOTS)
+		  sim_intent("sim-intent"), home("home"), volume("vol"),
+		  swapper("vol"), recorder(SLOTS)
 	{
 		home_fd = open("/dev/mapper/sim-home", O_RDWR | O_DIRECT | O_CLOEXEC);
 		uint64_t bytes;
@@ -130,12 +132,14 @@ private:
 	uint32_t seed;
 	std::mt19937 random;
 	Mapper sim_home, sim_log, sim_intent, home, volume;
+	Mapper swapper;		/* the volume's too, for a thread of its own */
 	Recorder recorder;
 	std::string home_number, log_number, intent_number;
 	int home_fd;
 	uint64_t sectors;
 	uint8_t *image;
 	std::unique_ptr<Shape> shape;
+	bool in_batches;	/* the volume's table has a batch_mib */
 	State state;
 	bool torn = false;	/* a relaxed home, as the checkpoint target said when the power was cut last */
 	unsigned cuts = 0, recovery_cuts = 0;
@@ -160,13 +164,14 @@ private:
 		shape = std::make_unique<Shape>(seed * 1000 + number);
 		state = State(sectors);
 		torn = false;
+		in_batches = shape->batches != Shape::none;
 		for (uint64_t s = 0; s < sectors; s++)
 			fill_sector(image + s * SECTOR, 0, s);
 		if (pwrite(home_fd, image, sectors * SECTOR, 0) != static_cast<ssize_t>(sectors * SECTOR) || fsync(home_fd))
 			die("filling the home");
 		std::string format = "jbdctl create cycles /dev/mapper/sim-home /dev/mapper/sim-log --no-open --force --record-kib " +
 			std::to_string(shape->record_kib) + " --unit " + std::to_string(shape->unit) +
-			(shape->batches == Shape::intent ? " --intent /dev/mapper/sim-intent" : "") + " > /dev/null";
+			(has_intent() ? " --intent /dev/mapper/sim-intent" : "") + " > /dev/null";
 		if (std::system(format.c_str()))
 			die(format);
 		if (!home_up() || !volume_up())
@@ -181,17 +186,39 @@ private:
 		return !std::system("dmesg -c | grep -E -f /vm/bad-lines");
 	}
 
+	bool has_intent() const { return shape->batches == Shape::intent || shape->batches == Shape::swapped; }
+
 	/* An intent device has been applied when it returns. */
 	bool home_up()
 	{
-		const std::string words[] = {"", " 2 intent " + intent_number, " 2 order relaxed"};
+		return home.create(sectors, "checkpoint", home_number + (has_intent() ? " 2 intent " + intent_number :
+				   shape->batches == Shape::relaxed ? " 2 order relaxed" : ""));
+	}
 
-		return home.create(sectors, "checkpoint", home_number + words[shape->batches]);
+	std::string table(bool batches) const
+	{
+		const std::string words = batches ? " batch_mib 1" : "";
+
+		return home.number() + " " + log_number + " " + std::to_string(shape->words + (batches ? 2 : 0)) + " " +
+		       shape->table + words;
 	}
 
 	bool volume_up()
 	{
-		return volume.create(sectors, "journal", home.number() + " " + log_number + " " + shape->table);
+		return volume.create(sectors, "journal", table(in_batches));
+	}
+
+	/*
+	 * Another table under load, with batches or without. When the power is cut meanwhile the new one cannot be resumed:
+	 * what waits for it fails.
+	 */
+	void swap_tables()
+	{
+		in_batches = !in_batches;
+		if (swapper.load(sectors, "journal", table(in_batches)) && swapper.resume())
+			return;
+		if (!swapper.load(sectors, "error", "") || !swapper.resume())
+			die("the error target");
 	}
 
 	void down()
@@ -283,6 +310,8 @@ private:
 				recorder.nudge();
 			});
 		uint32_t ask = below(2) ? 1 + below(at) : UINT32_MAX, op;
+		uint32_t swap = shape->batches == Shape::swapped ? 1 + below(at) : UINT32_MAX;
+		std::thread swapping;
 		/* whoever cuts goes first, or one processor has long gone on when it wakes */
 		be_first(true);
 		while (recorder.taken() < at && running) {
@@ -290,7 +319,14 @@ private:
 				volume.message("checkpoint");
 				ask = UINT32_MAX;
 			}
-			recorder.wait_for(std::min<uint64_t>(ask, at) - 1);
+			if (recorder.taken() >= swap) {
+				swapping = std::thread([&] {
+					be_first(false);
+					swap_tables();
+				});
+				swap = UINT32_MAX;
+			}
+			recorder.wait_for(std::min({ask, swap, at}) - 1);
 		}
 		/* between the events that the volume's user sees the disks have many more */
 		timespec pause = {0, below(2) * below(3000) * 1000};
@@ -301,6 +337,8 @@ private:
 		be_first(false);
 		times.until_cut += since(start);
 		cuts++;
+		if (swapping.joinable())
+			swapping.join();
 		for (std::thread &t : threads)
 			t.join();
 		close(fd);
@@ -355,7 +393,7 @@ private:
 		Run run(recorder.events(), state.now);
 		events += recorder.events().size();
 		Verdict v = judge(state, run, on_volume, at_home, shape->atomic(),
-				  shape->batches == Shape::none ? Home::epochs : Home::record);
+				  shape->batches == Shape::intent || shape->batches == Shape::relaxed ? Home::record : Home::epochs);
 		behind += v.behind;
 		times.judge += since(start);
 		return v.ok() || tell(number, at, v.violations);
