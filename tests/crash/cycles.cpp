@@ -140,6 +140,7 @@ private:
 	uint8_t *image;
 	std::unique_ptr<Shape> shape;
 	bool in_batches;	/* the volume's table has a batch_mib */
+	std::atomic<bool> cutting;	/* from now on the power may be gone */
 	State state;
 	bool torn = false;	/* a relaxed home, as the checkpoint target said when the power was cut last */
 	unsigned cuts = 0, recovery_cuts = 0;
@@ -208,15 +209,25 @@ private:
 		return volume.create(sectors, "journal", table(in_batches));
 	}
 
+	void may_fail(const char *what) const
+	{
+		if (!cutting)
+			die(what);
+	}
+
 	/*
-	 * Another table under load, with batches or without. When the power is cut meanwhile the new one cannot be resumed:
-	 * what waits for it fails.
+	 * Another table under load, with batches or without. When the power is cut meanwhile the new one cannot be resumed, and
+	 * what waits for it goes to an error target, which has no flush to fail.
 	 */
 	void swap_tables()
 	{
+		if (!swapper.load(sectors, "journal", table(!in_batches)))
+			return may_fail("loading a table");
 		in_batches = !in_batches;
-		if (swapper.load(sectors, "journal", table(in_batches)) && swapper.resume())
+		if (swapper.resume())
 			return;
+		may_fail("resuming a table");
+		recorder.mute();
 		if (!swapper.load(sectors, "error", "") || !swapper.resume())
 			die("the error target");
 	}
@@ -299,6 +310,7 @@ private:
 		if (fd < 0)
 			die("opening the volume");
 		recorder.clear();
+		cutting = false;
 		shape->load.generation = state.generation + 1;
 		shape->load.seed = static_cast<uint32_t>(random());
 		for (unsigned i = 0; i < shape->load.threads; i++)
@@ -331,6 +343,7 @@ private:
 		/* between the events that the volume's user sees the disks have many more */
 		timespec pause = {0, below(2) * below(3000) * 1000};
 		nanosleep(&pause, nullptr);
+		cutting = true;
 		recorder.submit(op, Kind::cut, 0, 0);
 		cut();
 		recorder.stop();

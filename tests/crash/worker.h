@@ -83,8 +83,9 @@ public:
 
 	void complete(uint32_t op, Kind kind, int status)
 	{
-		put({.sector = 0, .sectors = 0, .op = op, .status = status, .kind = kind, .phase = Phase::complete,
-		     .pad = {}, .filled = 0});
+		if (!muted)
+			put({.sector = 0, .sectors = 0, .op = op, .status = status, .kind = kind,
+			     .phase = Phase::complete, .pad = {}, .filled = 0});
 	}
 
 	uint64_t taken() const { return history->taken.load(); }
@@ -104,10 +105,14 @@ public:
 	/* Nothing more may be submitted. */
 	void stop() { stopped = true; }
 
+	/* Whatever ends from now on says nothing of a disk. */
+	void mute() { muted = true; }
+
 	/* Begin a new history. */
 	void clear()
 	{
 		stopped = false;
+		muted = false;
 		std::memset(static_cast<void *>(history->slot), 0, events().size_bytes());
 		history->taken = 0;
 		next_op = 0;
@@ -117,7 +122,7 @@ private:
 	History *history;
 	uint64_t slots;
 	std::atomic<uint32_t> next_op = 0;
-	std::atomic<bool> stopped = false;
+	std::atomic<bool> stopped = false, muted = false;
 	std::atomic<uint64_t> alarm = UINT64_MAX;
 	std::counting_semaphore<> rung{0};
 
