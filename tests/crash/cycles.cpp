@@ -61,8 +61,8 @@ struct Shape {
 			table += " flush home";
 			words += 2;
 		}
-		if (unsigned coin = r() % 10; coin < 5)
-			batches = coin < 3 ? intent : coin < 4 ? swapped : relaxed;
+		if (unsigned coin = r() % 20; coin < 10)
+			batches = coin < 6 ? intent : coin < 9 ? swapped : relaxed;
 		load = {};
 		load.threads = pick({1, 2, 3});
 		load.depth = pick({1, 4, 8});
@@ -322,8 +322,13 @@ private:
 				recorder.nudge();
 			});
 		uint32_t ask = below(2) ? 1 + below(at) : UINT32_MAX, op;
-		uint32_t swap = shape->batches == Shape::swapped ? 1 + below(at) : UINT32_MAX;
+		uint32_t swap = UINT32_MAX;
 		std::thread swapping;
+
+		if (shape->batches == Shape::swapped) {
+			swap = 1 + below(at);
+			ask = swap + below(at - swap + 1);
+		}
 		/* whoever cuts goes first, or one processor has long gone on when it wakes */
 		be_first(true);
 		while (recorder.taken() < at && running) {
@@ -332,6 +337,7 @@ private:
 				ask = UINT32_MAX;
 			}
 			if (recorder.taken() >= swap) {
+				volume.message("checkpoint");
 				swapping = std::thread([&] {
 					be_first(false);
 					swap_tables();
