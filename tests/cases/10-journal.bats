@@ -43,7 +43,7 @@ setup() {
 }
 
 @test "so it is where the log has logical blocks of 512 bytes in physical ones of 4096, unless told otherwise" {
-	modprobe -a sd_mod
+	modprobe sd_mod
 	modprobe scsi_debug dev_size_mb=64 physblk_exp=3 delay=0
 	disks=/sys/bus/pseudo/drivers/scsi_debug/adapter0/host*/target*/*/block
 	# it is looked for in the background
