@@ -42,6 +42,25 @@ setup() {
 	[ $((f1 - f0)) -eq 0 ]
 }
 
+@test "so it is where the log has logical blocks of 512 bytes in physical ones of 4096, unless told otherwise" {
+	modprobe sd_mod
+	modprobe scsi_debug dev_size_mb=64 physblk_exp=3 delay=0
+	disks=/sys/bus/pseudo/drivers/scsi_debug/adapter0/host*/target*/*/block
+	# it is looked for in the background
+	wait_for 20 eval "compgen -G '$disks/*' > /dev/null"
+	log=/dev/$(ls $disks)
+	[ "$(queue "$log" logical_block_size) $(queue "$log" physical_block_size)" = "512 4096" ]
+	for unit in 16 9; do
+		[ $unit = 16 ] || set -- --unit 512
+		vol=$(mkvol v "$home" "$log" --force "$@")
+		before=$(vstat v 24)
+		fill "$vol" 0 8 one dsync
+		[ $(($(vstat v 24) - before)) -eq $unit ]
+		jbdctl close v
+	done
+	rmmod scsi_debug
+}
+
 @test "a flush with nothing new is no I/O" {
 	vol=$(mkvol v "$home" "$log")
 	fill "$vol" 0 8 one

@@ -189,6 +189,22 @@ verify() {
 	holds "$vol" 0 64 waiting
 }
 
+@test "the log hangs: what is acknowledged stays below inflight_kib, and writes behind it wait" {
+	jbdctl close v
+	mkvol v "$home" "$log" --force --record-kib 64 --opt inflight_kib=128
+	hang log write
+	spawn dd if=/dev/zero of="$vol" bs=4k count=256 oflag=direct status=none
+	writer=$!
+	wait_for 20 eval '[ "$(vstat v 10)" -gt 0 ]'
+	# the one that waits counts, too
+	echo "sectors: $(vstat v 17)"
+	[ "$(vstat v 17)" -le $((2 * 128 + 8)) ]
+	runs $writer
+	release log
+	wait_for 20 ended $writer
+	wait $writer
+}
+
 @test "the log hangs and then loses power: the fsync fails, and nothing waits for ever" {
 	allow_console 'dm-journal|journal: '
 	hang log write

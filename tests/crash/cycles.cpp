@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * cycles N SEED: N power cuts in one boot. On two simdisks, sim-home and sim-log, it makes a volume, loads it, cuts the
- * power of both disks at a moment that the seed chooses, takes the volume down, gives power back, makes the volume
+ * cycles N SEED: N power cuts in one boot. On simdisks, sim-home, sim-log and sim-intent, it makes a volume, loads it,
+ * cuts the power of all disks at a moment that the seed chooses, takes the volume down, gives power back, makes the volume
  * again, which recovers it, and judges by the oracle what home and volume hold. Every so often the recovery is cut, too.
  *
- * Always true: between two cycles both disks have power and carry nothing; the oracle's state says what may be found
- * there. A chain of cycles shares a volume; each chain formats anew and draws another shape.
+ * Always true: between two cycles all disks have power and carry nothing; the oracle's state says what may be found
+ * there. A chain of cycles shares a volume; each chain formats anew and draws another shape. Half of them are strict,
+ * without batches. Some have an intent device, and the home that it has been applied to must be the volume after some
+ * record; or they get a table without batches under load, and the home is judged as a strict one. Some are relaxed, and
+ * their home must be the volume after some record whenever the checkpoint target does not call it torn.
  */
 #include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <deque>
 #include <memory>
+#include <sched.h>
+#include <sstream>
 #include <thread>
 
 #include "mapper.h"
@@ -22,7 +27,7 @@ using namespace crash;
 
 namespace {
 
-constexpr unsigned CHAIN = 50;
+constexpr unsigned CHAIN = 25;
 constexpr uint64_t SLOTS = 1 << 14;
 
 using Clock = std::chrono::steady_clock;
@@ -33,7 +38,10 @@ double since(Clock::time_point start)
 }
 
 struct Shape {
-	unsigned record_kib, unit;
+	enum Batches { none, intent, swapped, relaxed };
+
+	unsigned record_kib, unit, words = 14;	/* of the table */
+	Batches batches = none;
 	std::string table;
 	Options load;
 
@@ -43,7 +51,6 @@ struct Shape {
 		std::mt19937 r(static_cast<uint32_t>(mix(seed)));
 		auto pick = [&](std::initializer_list<unsigned> from) { return from.begin()[r() % from.size()]; };
 		unsigned high = pick({20, 50, 80});
-		unsigned words = 14;
 
 		unit = pick({512, 4096});
 		record_kib = unit == 512 ? pick({16, 32, 64}) : pick({32, 64});
@@ -54,7 +61,8 @@ struct Shape {
 			table += " flush home";
 			words += 2;
 		}
-		table = std::to_string(words) + " " + table;
+		if (unsigned coin = r() % 20; coin < 10)
+			batches = coin < 6 ? intent : coin < 9 ? swapped : relaxed;
 		load = {};
 		load.threads = pick({1, 2, 3});
 		load.depth = pick({1, 4, 8});
@@ -64,6 +72,13 @@ struct Shape {
 	}
 
 	uint32_t atomic() const { return record_kib * 2 - 2 * unit / SECTOR; }
+
+	const char *name() const
+	{
+		static const char *const names[] = {"strict", "intent", "intent, swapped", "relaxed"};
+
+		return names[batches];
+	}
 };
 
 /* What takes the time. */
@@ -74,8 +89,9 @@ struct Times {
 class Cycles {
 public:
 	explicit Cycles(uint32_t seed)
-		: seed(seed), random(static_cast<uint32_t>(mix(seed))), sim_home("sim-home"), sim_log("sim-log"), home("home"),
-		  volume("vol"), recorder(SLOTS)
+		: seed(seed), random(static_cast<uint32_t>(mix(seed))), sim_home("sim-home"), sim_log("sim-log"),
+		  sim_intent("sim-intent"), home("home"), volume("vol"),
+		  swapper("vol"), recorder(SLOTS)
 	{
 		home_fd = open("/dev/mapper/sim-home", O_RDWR | O_DIRECT | O_CLOEXEC);
 		uint64_t bytes;
@@ -84,6 +100,7 @@ public:
 		sectors = bytes / SECTOR;
 		home_number = number("/dev/mapper/sim-home");
 		log_number = number("/dev/mapper/sim-log");
+		intent_number = number("/dev/mapper/sim-intent");
 		void *at;
 		if (posix_memalign(&at, 4096, bytes))
 			die("memory");
@@ -114,14 +131,18 @@ public:
 private:
 	uint32_t seed;
 	std::mt19937 random;
-	Mapper sim_home, sim_log, home, volume;
+	Mapper sim_home, sim_log, sim_intent, home, volume;
+	Mapper swapper;		/* the volume's too, for a thread of its own */
 	Recorder recorder;
-	std::string home_number, log_number;
+	std::string home_number, log_number, intent_number;
 	int home_fd;
 	uint64_t sectors;
 	uint8_t *image;
 	std::unique_ptr<Shape> shape;
+	bool in_batches;	/* the volume's table has a batch_mib */
+	std::atomic<bool> cutting;	/* from now on the power may be gone */
 	State state;
+	bool torn = false;	/* a relaxed home, as the checkpoint target said when the power was cut last */
 	unsigned cuts = 0, recovery_cuts = 0;
 	uint64_t events = 0, behind = 0;
 	Times times;
@@ -143,17 +164,21 @@ private:
 			down();
 		shape = std::make_unique<Shape>(seed * 1000 + number);
 		state = State(sectors);
+		torn = false;
+		in_batches = shape->batches != Shape::none;
 		for (uint64_t s = 0; s < sectors; s++)
 			fill_sector(image + s * SECTOR, 0, s);
 		if (pwrite(home_fd, image, sectors * SECTOR, 0) != static_cast<ssize_t>(sectors * SECTOR) || fsync(home_fd))
 			die("filling the home");
 		std::string format = "jbdctl create cycles /dev/mapper/sim-home /dev/mapper/sim-log --no-open --force --record-kib " +
-			std::to_string(shape->record_kib) + " --unit " + std::to_string(shape->unit) + " > /dev/null";
+			std::to_string(shape->record_kib) + " --unit " + std::to_string(shape->unit) +
+			(has_intent() ? " --intent /dev/mapper/sim-intent" : "") + " > /dev/null";
 		if (std::system(format.c_str()))
 			die(format);
-		if (!up())
+		if (!home_up() || !volume_up())
 			die("the first activation");
-		std::printf("# chain %u: record_kib %u unit %u, %s\n", number, shape->record_kib, shape->unit, shape->table.c_str());
+		std::printf("# chain %u: record_kib %u unit %u, %s, %s\n", number, shape->record_kib, shape->unit, shape->name(),
+			    shape->table.c_str());
 	}
 
 	/* What the kernel says that no test may cause. */
@@ -162,10 +187,49 @@ private:
 		return !std::system("dmesg -c | grep -E -f /vm/bad-lines");
 	}
 
-	bool up()
+	bool has_intent() const { return shape->batches == Shape::intent || shape->batches == Shape::swapped; }
+
+	/* An intent device has been applied when it returns. */
+	bool home_up()
 	{
-		return home.create(sectors, "checkpoint", home_number) &&
-		       volume.create(sectors, "journal", home.number() + " " + log_number + " " + shape->table);
+		return home.create(sectors, "checkpoint", home_number + (has_intent() ? " 2 intent " + intent_number :
+				   shape->batches == Shape::relaxed ? " 2 order relaxed" : ""));
+	}
+
+	std::string table(bool batches) const
+	{
+		const std::string words = batches ? " batch_mib 1" : "";
+
+		return home.number() + " " + log_number + " " + std::to_string(shape->words + (batches ? 2 : 0)) + " " +
+		       shape->table + words;
+	}
+
+	bool volume_up()
+	{
+		return volume.create(sectors, "journal", table(in_batches));
+	}
+
+	void may_fail(const char *what) const
+	{
+		if (!cutting)
+			die(what);
+	}
+
+	/*
+	 * Another table under load, with batches or without. When the power is cut meanwhile the new one cannot be resumed, and
+	 * what waits for it goes to an error target, which has no flush to fail.
+	 */
+	void swap_tables()
+	{
+		if (!swapper.load(sectors, "journal", table(!in_batches)))
+			return may_fail("loading a table");
+		in_batches = !in_batches;
+		if (swapper.resume())
+			return;
+		may_fail("resuming a table");
+		recorder.mute();
+		if (!swapper.load(sectors, "error", "") || !swapper.resume())
+			die("the error target");
 	}
 
 	void down()
@@ -190,8 +254,34 @@ private:
 
 	void restore()
 	{
-		if (!sim_home.message("restore") || !sim_log.message("restore"))
-			die("restore");
+		for (Mapper *m : {&sim_home, &sim_log, &sim_intent})
+			if (!m->message("restore"))
+				die("restore");
+	}
+
+	/* Word @n of a target's status line, counted from 1; "" if there is no such device. */
+	static std::string word(Mapper &m, unsigned n)
+	{
+		std::string line, found;
+		uint32_t event;
+
+		if (!m.status(-1, line, event))
+			return "";
+		std::istringstream words(line);
+		while (n--)
+			words >> found;
+		if (!words)
+			die("the status line " + line);
+		return found;
+	}
+
+	/* Behind a cut: a home that was torn before stays so until a batch has ended. */
+	void note_torn()
+	{
+		if (shape->batches != Shape::relaxed)
+			return;
+		std::string is = word(home, 14), batches = word(volume, 26);
+		torn = is == "torn" || (torn && (batches.empty() || batches == "0"));
 	}
 
 	std::vector<Value> read(int fd)
@@ -201,6 +291,14 @@ private:
 		return read_image({image, sectors * SECTOR});
 	}
 
+	static void be_first(bool yes)
+	{
+		sched_param p = {.sched_priority = yes};
+
+		if (sched_setscheduler(0, yes ? SCHED_FIFO : SCHED_OTHER, &p))
+			die("sched_setscheduler");
+	}
+
 	void load(uint32_t at)
 	{
 		Clock::time_point start = Clock::now();
@@ -208,11 +306,11 @@ private:
 		std::vector<std::thread> threads;
 		std::deque<Worker> workers;
 		std::atomic<unsigned> running = shape->load.threads;
-		timespec pause = {0, 200000};
 
 		if (fd < 0)
 			die("opening the volume");
 		recorder.clear();
+		cutting = false;
 		shape->load.generation = state.generation + 1;
 		shape->load.seed = static_cast<uint32_t>(random());
 		for (unsigned i = 0; i < shape->load.threads; i++)
@@ -221,35 +319,62 @@ private:
 			threads.emplace_back([&, i] {
 				workers[i].run(fd, sectors, i);
 				running--;
+				recorder.nudge();
 			});
-		uint32_t ask = below(2) ? below(at) : UINT32_MAX, op;
+		uint32_t ask = below(2) ? 1 + below(at) : UINT32_MAX, op;
+		uint32_t swap = UINT32_MAX;
+		std::thread swapping;
+
+		if (shape->batches == Shape::swapped) {
+			swap = 1 + below(at);
+			ask = swap + below(at - swap + 1);
+		}
+		/* whoever cuts goes first, or one processor has long gone on when it wakes */
+		be_first(true);
 		while (recorder.taken() < at && running) {
 			if (recorder.taken() >= ask) {
 				volume.message("checkpoint");
 				ask = UINT32_MAX;
 			}
-			nanosleep(&pause, nullptr);
+			if (recorder.taken() >= swap) {
+				volume.message("checkpoint");
+				swapping = std::thread([&] {
+					be_first(false);
+					swap_tables();
+				});
+				swap = UINT32_MAX;
+			}
+			recorder.wait_for(std::min({ask, swap, at}) - 1);
 		}
+		/* between the events that the volume's user sees the disks have many more */
+		timespec pause = {0, below(2) * below(3000) * 1000};
+		nanosleep(&pause, nullptr);
+		cutting = true;
 		recorder.submit(op, Kind::cut, 0, 0);
 		cut();
 		recorder.stop();
+		be_first(false);
 		times.until_cut += since(start);
 		cuts++;
+		if (swapping.joinable())
+			swapping.join();
 		for (std::thread &t : threads)
 			t.join();
 		close(fd);
+		note_torn();
 	}
 
 	/* Cut the power while the volume is made, or a little later. */
 	void cut_recovery()
 	{
 		timespec pause = {0, below(30) * 1000000};
-		std::thread making([&] { up(); });
+		std::thread making([&] { (void)(home_up() && volume_up()); });
 
 		nanosleep(&pause, nullptr);
 		cut();
 		recovery_cuts++;
 		making.join();
+		note_torn();
 		down();
 		restore();
 	}
@@ -268,11 +393,17 @@ private:
 			cut_recovery();
 		times.down += since(start);
 		start = Clock::now();
-		std::vector<Value> at_home = read(home_fd);
+		if (!home_up())
+			return refused(number, at, "to make the checkpoint device");
+		times.up += since(start);
+		start = Clock::now();
+		std::vector<Value> at_home;
+		if (!torn)
+			at_home = read(home_fd);
 		times.judge += since(start);
 		start = Clock::now();
-		if (!up())
-			return tell(number, at, {{"refused", "the kernel refuses to recover: " + std::string(std::strerror(errno))}});
+		if (!volume_up())
+			return refused(number, at, "to recover");
 		times.up += since(start);
 		start = Clock::now();
 		int fd = volume.open_device(O_RDONLY);
@@ -280,16 +411,22 @@ private:
 		close(fd);
 		Run run(recorder.events(), state.now);
 		events += recorder.events().size();
-		Verdict v = judge(state, run, on_volume, at_home, shape->atomic());
+		Verdict v = judge(state, run, on_volume, at_home, shape->atomic(),
+				  shape->batches == Shape::intent || shape->batches == Shape::relaxed ? Home::record : Home::epochs);
 		behind += v.behind;
 		times.judge += since(start);
 		return v.ok() || tell(number, at, v.violations);
 	}
 
+	bool refused(unsigned number, uint32_t at, const std::string &what)
+	{
+		return tell(number, at, {{"refused", "the kernel refuses " + what + ": " + std::strerror(errno)}});
+	}
+
 	bool tell(unsigned number, uint32_t at, const std::vector<Violation> &violations)
 	{
-		std::printf("# cycle %u (chain %u of seed %u), cut at event %u: %s\n", number, number / CHAIN, seed, at,
-			    shape->table.c_str());
+		std::printf("# cycle %u (chain %u of seed %u), cut at event %u: %s, %s\n", number, number / CHAIN, seed, at,
+			    shape->name(), shape->table.c_str());
 		for (const Violation &v : violations)
 			std::printf("# %s: %s\n", v.rule.c_str(), v.text.c_str());
 		std::fflush(stdout);

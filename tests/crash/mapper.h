@@ -68,18 +68,34 @@ public:
 		if (ioctl(fd, DM_DEV_CREATE, c))
 			return false;
 		dev = static_cast<dev_t>(c->dev);
-		c = prepare();
-		c->target_count = 1;
-		auto *spec = reinterpret_cast<dm_target_spec *>(buffer + sizeof(dm_ioctl));
-		spec->length = sectors;
-		target.copy(spec->target_type, sizeof(spec->target_type) - 1);
-		put(sizeof(dm_ioctl) + sizeof(dm_target_spec), words);
-		if (!ioctl(fd, DM_TABLE_LOAD, c) && !ioctl(fd, DM_DEV_SUSPEND, prepare()))
+		if (load(sectors, target, words) && resume())
 			return true;
 		int error = errno;
 		remove();
 		errno = error;
 		return false;
+	}
+
+	/* The table that the next resume() takes. */
+	bool load(uint64_t sectors, const std::string &target, const std::string &words)
+	{
+		dm_ioctl *c = prepare();
+
+		c->target_count = 1;
+		auto *spec = reinterpret_cast<dm_target_spec *>(buffer + sizeof(dm_ioctl));
+		spec->length = sectors;
+		target.copy(spec->target_type, sizeof(spec->target_type) - 1);
+		put(sizeof(dm_ioctl) + sizeof(dm_target_spec), words);
+		return !ioctl(fd, DM_TABLE_LOAD, c);
+	}
+
+	/* Suspends first, if there is a table to take; no file system is asked. */
+	bool resume()
+	{
+		dm_ioctl *c = prepare();
+
+		c->flags = DM_SKIP_LOCKFS_FLAG;
+		return !ioctl(fd, DM_DEV_SUSPEND, c);
 	}
 
 	/* False if it is in use, or there is none. */

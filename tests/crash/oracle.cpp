@@ -6,6 +6,7 @@
  *   P2  volume: there is one time at which all values stood there; covering takes completion. That is a prefix.
  *   P3  volume: a write of which a sector is there is there with every sector that nothing later can have covered.
  *   P4  home alone: there is one time at which all values stood there; covering takes durability.
+ *       That of a home which is the volume after some record: P2 and P3, at any time.
  *   K   home alone: nothing is older than what was complete when the last completed checkpoint was asked for.
  *
  * Nothing here survives a crash but what State::save() wrote.
@@ -22,7 +23,7 @@ namespace crash {
 
 namespace {
 
-constexpr uint64_t STATE_MAGIC = 0x31657461'74732d6full;
+constexpr uint64_t STATE_MAGIC = 0x32657461'74732d6full;
 constexpr unsigned SHOWN = 4;	/* violations of one rule that are told in full */
 
 struct Interval {
@@ -38,7 +39,7 @@ using Intervals = std::vector<Interval>;
  *--------------------------------------------------------------*/
 
 State::State(uint64_t sectors)
-	: past(sectors, {Past{0, 0, NEVER, Kind::write}})
+	: past(sectors, {Past{.id = 0, .lo = 0, .hi = NEVER, .gone = NEVER, .done = 0, .sector = 0, .sectors = 0, .kind = Kind::write}})
 {
 }
 
@@ -169,7 +170,7 @@ public:
 
 	void errors();
 	void volume(std::span<const Value> image, uint32_t atomic);
-	void home(std::span<const Value> image);
+	void home(std::span<const Value> image, uint32_t atomic, Home promise);
 	void advance(std::span<const Value> volume);
 
 private:
@@ -186,12 +187,14 @@ private:
 	std::string name_op(uint32_t op) const;
 
 	template <class Cover> Time covered(uint64_t sector, Time done, Cover cover) const;
-	template <class Cover> void found_at(uint64_t sector, Value v, Cover cover, Intervals &out) const;
+	const Past *past_of(uint64_t id, uint64_t sector) const;
+	template <class Cover> void found_at(uint64_t sector, Value v, Cover cover, Intervals &out,
+					     Time Past::*until = &Past::hi) const;
 	template <class Cover> bool one_time(const char *rule, std::span<const Value> image, Cover cover,
-					     Interval &when);
+					     Interval &when, Time Past::*until = &Past::hi);
 	template <class Cover> std::string coverer(uint64_t sector, Value v, Cover cover) const;
-	bool maybe_later(uint64_t sector, Value v, const Op &w) const;
-	void whole(std::span<const Value> image, uint32_t atomic);
+	bool maybe_later(uint64_t sector, Value v, uint64_t id, Time sub) const;
+	void whole(const char *rule, std::span<const Value> image, uint32_t atomic);
 };
 
 void Judge::violate(const std::string &rule, const std::string &text)
@@ -208,6 +211,14 @@ const Op *Judge::op_of(uint64_t id, uint64_t sector) const
 		return nullptr;
 	const Op &op = run.ops[n];
 	return op.has_data() && sector - op.sector < op.sectors ? &op : nullptr;
+}
+
+const Past *Judge::past_of(uint64_t id, uint64_t sector) const
+{
+	for (const Past &p : state.past[sector])
+		if (p.kind == Kind::write && p.id == id)
+			return &p;
+	return nullptr;
 }
 
 std::string time_text(Time t)
@@ -241,10 +252,9 @@ std::string Judge::name(uint64_t sector, Value v) const
 		return text + "zeroes";
 	if (const Op *op = op_of(v.id, sector))
 		return text + name_op(static_cast<uint32_t>(op - run.ops.data()));
-	for (const Past &p : state.past[sector])
-		if (p.id == v.id)
-			return text + id_text(v.id) + " of former times, possible in [" + time_text(p.lo) + ", " +
-			       time_text(p.hi) + ")";
+	if (const Past *p = past_of(v.id, sector))
+		return text + id_text(v.id) + " of former times, possible in [" + time_text(p->lo) + ", " + time_text(p->hi) +
+		       "), covered at " + time_text(p->gone);
 	return text + id_text(v.id) + ", which cannot be there any more";
 }
 
@@ -260,7 +270,8 @@ template <class Cover> Time Judge::covered(uint64_t sector, Time done, Cover cov
 }
 
 /* The times at which @v may have stood in the sector. */
-template <class Cover> void Judge::found_at(uint64_t sector, Value v, Cover cover, Intervals &out) const
+template <class Cover>
+void Judge::found_at(uint64_t sector, Value v, Cover cover, Intervals &out, Time Past::*until) const
 {
 	auto add = [&](Time lo, Time hi) {
 		if (lo < hi)
@@ -276,13 +287,11 @@ template <class Cover> void Judge::found_at(uint64_t sector, Value v, Cover cove
 			lo = op->sub;
 			add(lo, covered(sector, op->done, cover));
 		} else {
-			auto p = std::find_if(state.past[sector].begin(), state.past[sector].end(), [&](const Past &p) {
-				return p.kind == Kind::write && p.id == v.id;
-			});
-			if (p == state.past[sector].end())
+			const Past *p = past_of(v.id, sector);
+			if (!p)
 				return;
 			lo = p->lo;
-			add(lo, std::min(p->hi, covered(sector, 0, cover)));
+			add(lo, std::min(p->*until, covered(sector, 0, cover)));
 		}
 	}
 	/* After a discard there are zeroes, or anything older; after write-zeroes there are zeroes. */
@@ -291,7 +300,7 @@ template <class Cover> void Judge::found_at(uint64_t sector, Value v, Cover cove
 	};
 	for (const Past &p : state.past[sector])
 		if (holds(p.kind))
-			add(std::max(lo, p.lo), std::min(p.hi, covered(sector, 0, cover)));
+			add(std::max(lo, p.lo), std::min(p.*until, covered(sector, 0, cover)));
 	for (uint32_t i : on[sector])
 		if (holds(run.ops[i].kind))
 			add(std::max(lo, run.ops[i].sub), covered(sector, run.ops[i].done, cover));
@@ -314,14 +323,14 @@ template <class Cover> std::string Judge::coverer(uint64_t sector, Value v, Cove
 
 /* Is there a time in @when that is possible for all sectors? It becomes all that are. */
 template <class Cover>
-bool Judge::one_time(const char *rule, std::span<const Value> image, Cover cover, Interval &when)
+bool Judge::one_time(const char *rule, std::span<const Value> image, Cover cover, Interval &when, Time Past::*until)
 {
 	std::vector<Intervals> choices;
 	uint64_t lo_sector = 0, hi_sector = 0;
 	Intervals at;
 
 	for (uint64_t s = 0; s < image.size(); s++) {
-		found_at(s, image[s], cover, at);
+		found_at(s, image[s], cover, at, until);
 		if (at.empty()) {
 			violate(rule, name(s, image[s]) + coverer(s, image[s], cover));
 			continue;
@@ -370,40 +379,52 @@ bool Judge::one_time(const char *rule, std::span<const Value> image, Cover cover
 	return told[rule] == 0;
 }
 
-/* Can @v, found in a sector of @w, have come after it? */
-bool Judge::maybe_later(uint64_t sector, Value v, const Op &w) const
+/* Can @v, found in a sector that the write @id, submitted at @sub, covers, have come after it? */
+bool Judge::maybe_later(uint64_t sector, Value v, uint64_t id, Time sub) const
 {
-	if (v.what == Value::tag) {
-		const Op *op = op_of(v.id, sector);
+	auto wipes = [&](Kind kind) { return kind == Kind::discard || (kind == Kind::zeroes && v.what == Value::zero); };
 
-		if (op && (op == &w || op->done > w.sub))
+	if (v.what == Value::tag) {
+		if (v.id == id)
+			return true;
+		if (const Op *op = op_of(v.id, sector))
+			return op->done > sub;
+		if (const Past *p = past_of(v.id, sector); p && p->done > sub)
 			return true;
 	}
-	return std::any_of(on[sector].begin(), on[sector].end(), [&](uint32_t i) {
-		const Op &op = run.ops[i];
-
-		return op.done > w.sub &&
-		       (op.kind == Kind::discard || (op.kind == Kind::zeroes && v.what == Value::zero));
-	});
+	return std::any_of(on[sector].begin(), on[sector].end(),
+			   [&](uint32_t i) { return run.ops[i].done > sub && wipes(run.ops[i].kind); }) ||
+	       std::any_of(state.past[sector].begin(), state.past[sector].end(),
+			   [&](const Past &p) { return p.done > sub && wipes(p.kind); });
 }
 
-/* P3 */
-void Judge::whole(std::span<const Value> image, uint32_t atomic)
+/* P3, for writes of former generations too. */
+void Judge::whole(const char *rule, std::span<const Value> image, uint32_t atomic)
 {
-	std::vector<bool> seen(run.ops.size());
+	struct Write {
+		uint64_t sector;
+		uint32_t sectors;
+		Time sub;
+	};
+	std::map<uint64_t, Write> seen;
 
-	for (uint64_t s = 0; s < image.size(); s++)
-		if (image[s].what == Value::tag)
-			if (const Op *op = op_of(image[s].id, s))
-				seen[static_cast<size_t>(op - run.ops.data())] = true;
-	for (uint32_t i = 0; i < run.ops.size(); i++) {
-		const Op &w = run.ops[i];
+	for (uint64_t s = 0; s < image.size(); s++) {
+		const Value v = image[s];
 
-		if (!seen[i] || w.sectors > atomic)
+		if (v.what != Value::tag || seen.count(v.id))
+			continue;
+		if (const Op *op = op_of(v.id, s))
+			seen[v.id] = {op->sector, op->sectors, op->sub};
+		else if (const Past *p = past_of(v.id, s))
+			seen[v.id] = {p->sector, p->sectors, p->lo};
+	}
+	for (const auto &[id, w] : seen) {
+		if (w.sectors > atomic)
 			continue;
 		for (uint64_t s = w.sector; s < w.sector + w.sectors; s++)
-			if (!maybe_later(s, image[s], w)) {
-				violate("P3 atomic", "a part is there of " + name_op(i) + ", but " + name(s, image[s]));
+			if (!maybe_later(s, image[s], id, w.sub)) {
+				violate(rule, "a part is there of write " + id_text(id) + " of [" + std::to_string(w.sector) + ", +" +
+					std::to_string(w.sectors) + ") submitted " + time_text(w.sub) + ", but " + name(s, image[s]));
 				break;
 			}
 	}
@@ -430,18 +451,23 @@ void Judge::volume(std::span<const Value> image, uint32_t atomic)
 		verdict.changed += !on[s].empty();
 	}
 	one_time("P2 prefix", image, complete, when);
-	whole(image, atomic);
+	whole("P3 atomic", image, atomic);
 }
 
-void Judge::home(std::span<const Value> image)
+void Judge::home(std::span<const Value> image, uint32_t atomic, Home promise)
 {
 	auto durable = [](const Op &op) { return op.durable; };
+	auto complete = [](const Op &op) { return op.status ? NEVER : op.done; };
 	Interval when = {0, NEVER};
+	bool good = promise == Home::record ? one_time("P4 home", image, complete, when, &Past::gone) :
+					      one_time("P4 home", image, durable, when);
 
-	if (one_time("P4 home", image, durable, when)) {
+	if (good) {
 		verdict.home_lo = when.lo;
 		verdict.home_hi = when.hi;
 	}
+	if (promise == Home::record)
+		whole("P4 atomic", image, atomic);
 
 	Time asked = 0;
 	for (const Op &op : run.ops)
@@ -463,6 +489,7 @@ void Judge::home(std::span<const Value> image)
 void Judge::advance(std::span<const Value> volume)
 {
 	auto durable = [](const Op &op) { return op.durable; };
+	auto complete = [](const Op &op) { return op.status ? NEVER : op.done; };
 	auto is_it = [](Value v, Kind kind, uint64_t id) {
 		if (v.what == Value::zero)
 			return kind == Kind::discard || kind == Kind::zeroes;
@@ -470,24 +497,31 @@ void Judge::advance(std::span<const Value> volume)
 	};
 
 	for (uint64_t s = 0; s < volume.size(); s++) {
-		Time all = covered(s, 0, durable);
+		Time all = covered(s, 0, durable), over = covered(s, 0, complete);
 		std::vector<Past> next;
-		auto add = [&](uint64_t id, Time lo, Time hi, Kind kind) {
-			if (is_it(volume[s], kind, id) && hi > run.end)
-				hi = NEVER;
-			else
-				hi = std::min(hi, run.end);
-			if (lo < hi && hi > verdict.home_lo)
-				next.push_back({id, lo, hi, kind});
+		auto add = [&](Past p) {
+			if (is_it(volume[s], p.kind, p.id) && p.hi > run.end) {
+				p.hi = p.gone = NEVER;
+			} else {
+				p.hi = std::min(p.hi, run.end);
+				p.gone = std::min(p.gone, run.end);
+			}
+			p.done = std::min(p.done, run.end);
+			if (p.lo < p.hi && p.hi > verdict.home_lo)
+				next.push_back(p);
 		};
 
-		for (const Past &p : state.past[s])
-			add(p.id, p.lo, std::min(p.hi, all), p.kind);
+		for (Past p : state.past[s]) {
+			p.hi = std::min(p.hi, all);
+			p.gone = std::min(p.gone, over);
+			add(p);
+		}
 		for (uint32_t i : on[s]) {
 			const Op &op = run.ops[i];
 
-			add(make_id(generation, i), op.sub, covered(s, op.done, durable),
-			    op.has_data() ? Kind::write : op.kind);
+			add({.id = make_id(generation, i), .lo = op.sub, .hi = covered(s, op.done, durable),
+			     .gone = covered(s, op.done, complete), .done = op.status ? NEVER : op.done, .sector = op.sector,
+			     .sectors = op.sectors, .kind = op.has_data() ? Kind::write : op.kind});
 		}
 		state.past[s] = next;
 	}
@@ -497,7 +531,8 @@ void Judge::advance(std::span<const Value> volume)
 
 } /* namespace */
 
-Verdict judge(State &state, const Run &run, std::span<const Value> volume, std::span<const Value> home, uint32_t atomic)
+Verdict judge(State &state, const Run &run, std::span<const Value> volume, std::span<const Value> home, uint32_t atomic,
+	      Home promise)
 {
 	Verdict verdict;
 	Judge j(state, run, verdict);
@@ -506,7 +541,7 @@ Verdict judge(State &state, const Run &run, std::span<const Value> volume, std::
 	if (!volume.empty())
 		j.volume(volume, atomic);
 	if (!home.empty())
-		j.home(home);
+		j.home(home, atomic, promise);
 	if (!volume.empty() && !home.empty())
 		for (uint64_t s = 0; s < home.size(); s++)
 			verdict.behind += home[s].what != volume[s].what || home[s].id != volume[s].id;

@@ -43,9 +43,16 @@ struct Op {
 /* A version that an earlier generation left behind. */
 struct Past {
 	uint64_t id;
-	Time lo, hi;
+	Time lo, hi;		/* hi: covered by what is durable */
+	Time gone;		/* covered by what was complete */
+	Time done;		/* when its operation had completed, at the latest */
+	uint64_t sector;	/* its operation's; no sectors: the initial contents */
+	uint32_t sectors;
 	Kind kind;
 };
+
+/* What a home alone may be: every epoch before one, and any part of that; or exactly the volume after some record. */
+enum class Home { epochs, record };
 
 /* What is known of the volume at the start of a generation. */
 struct State {
@@ -93,7 +100,8 @@ struct Verdict {
  * Judge the images found after the cut. @atomic: sectors up to which a write is never torn. The state is moved on to
  * the next generation if there is a volume to say what that starts from. Empty spans: not to be judged.
  */
-Verdict judge(State &state, const Run &run, std::span<const Value> volume, std::span<const Value> home, uint32_t atomic);
+Verdict judge(State &state, const Run &run, std::span<const Value> volume, std::span<const Value> home, uint32_t atomic,
+	      Home promise = Home::epochs);
 
 } /* namespace crash */
 

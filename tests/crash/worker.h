@@ -18,6 +18,7 @@
 #include <linux/aio_abi.h>
 #include <linux/fs.h>
 #include <random>
+#include <semaphore>
 #include <span>
 #include <string>
 #include <sys/ioctl.h>
@@ -82,20 +83,36 @@ public:
 
 	void complete(uint32_t op, Kind kind, int status)
 	{
-		put({.sector = 0, .sectors = 0, .op = op, .status = status, .kind = kind, .phase = Phase::complete,
-		     .pad = {}, .filled = 0});
+		if (!muted)
+			put({.sector = 0, .sectors = 0, .op = op, .status = status, .kind = kind,
+			     .phase = Phase::complete, .pad = {}, .filled = 0});
 	}
 
 	uint64_t taken() const { return history->taken.load(); }
+
+	/* Until @event has been taken, or nudge() is called; may return early. */
+	void wait_for(uint64_t event)
+	{
+		alarm = event;
+		if (taken() <= event)
+			rung.acquire();
+	}
+
+	void nudge() { rung.release(); }
+
 	std::span<const Event> events() const { return {history->slot, std::min(taken(), slots)}; }
 
 	/* Nothing more may be submitted. */
 	void stop() { stopped = true; }
 
+	/* Whatever ends from now on says nothing of a disk. */
+	void mute() { muted = true; }
+
 	/* Begin a new history. */
 	void clear()
 	{
 		stopped = false;
+		muted = false;
 		std::memset(static_cast<void *>(history->slot), 0, events().size_bytes());
 		history->taken = 0;
 		next_op = 0;
@@ -105,12 +122,16 @@ private:
 	History *history;
 	uint64_t slots;
 	std::atomic<uint32_t> next_op = 0;
-	std::atomic<bool> stopped = false;
+	std::atomic<bool> stopped = false, muted = false;
+	std::atomic<uint64_t> alarm = UINT64_MAX;
+	std::counting_semaphore<> rung{0};
 
 	bool put(const Event &e)
 	{
 		uint64_t i = history->taken.fetch_add(1);
 
+		if (i == alarm)
+			rung.release();
 		if (i >= slots)
 			return false;
 		Event *to = &history->slot[i];

@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 HERE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 TREE = os.path.realpath(os.path.join(HERE, "../.."))
@@ -71,6 +72,13 @@ class Locked:
         self.file.close()
 
 
+def apply(patch, source):
+    with open(patch) as diff:
+        done = subprocess.run(["patch", "-s", "-p1", "-d", source], stdin=diff, stdout=sys.stderr)
+    if done.returncode:
+        fail(f"{patch} does not apply")
+
+
 def make_modules(parts, kernel, only, make_args, patch):
     """Build the modules for kernel from a copy of the tree, of its own those in only; return the stripped ones."""
     work = os.path.join(parts.build, kernel)
@@ -80,11 +88,8 @@ def make_modules(parts, kernel, only, make_args, patch):
                     "--include=/tests/", "--include=/tests/modules/", "--exclude=/tests/*", "--include=*/",
                     "--include=*.[ch]", "--include=Kbuild", "--include=Makefile", "--exclude=*",
                     TREE + "/", work + "/src/"], check=True)
-    if patch:
-        with open(patch) as diff:
-            done = subprocess.run(["patch", "-s", "-p1", "-d", work + "/src"], stdin=diff, stdout=sys.stderr)
-        if done.returncode:
-            fail(f"{patch} does not apply")
+    if patch and "+++ b/dm-" in Path(patch).read_text():
+        apply(patch, work + "/src")
     keep = set()
     own = [f"{name}.ko" for name in only if name != "jbdctl"] if only else ["modules"]
     for part, targets in (("", own), ("tests/modules", ["modules"])):
@@ -111,9 +116,15 @@ def make_modules(parts, kernel, only, make_args, patch):
     return sorted(keep)
 
 
-def make_jbdctl():
-    """Build jbdctl when its sources exist; return its path or None."""
+def make_jbdctl(parts, patch):
+    """Build jbdctl when its sources exist, of a copy if the patch changes it; return its path or None."""
     ctl = os.path.join(TREE, "ctl")
+    if patch and "+++ b/ctl/" in Path(patch).read_text():
+        source = os.path.join(parts.build, "src")
+        subprocess.run(["rsync", "-a", "--delete", os.path.join(TREE, "ctl"), os.path.join(TREE, "dm-journal"),
+                        os.path.join(TREE, "dm-checkpoint"), source + "/"], check=True)
+        apply(patch, source)
+        ctl = os.path.join(source, "ctl")
     if not os.path.exists(os.path.join(ctl, "Makefile")):
         return None
     done = subprocess.run(["make", "-s", "-C", ctl, f"-j{os.cpu_count()}"], stdout=sys.stderr)
@@ -142,7 +153,7 @@ class Build:
     def __init__(self, parts, kernels, only=(), make_args=(), patch=None):
         self.modules = {}
         with Locked(os.path.join(parts.build, "lock")):
-            jbdctl = make_jbdctl() if not only or "jbdctl" in only else None
+            jbdctl = make_jbdctl(parts, patch) if not only or "jbdctl" in only else None
             for kernel in kernels:
                 # A copy, since the next call may build while this one's guests have not started.
                 self.modules[kernel] = []

@@ -12,6 +12,7 @@ import time
 
 from .build import CASES, KERNELS, Build, Parts, fail
 from .guest import SILENCE_LIMIT, Guest, bad_pattern, load
+from .script import mutant_patch
 
 
 class Counts:
@@ -161,7 +162,8 @@ def test(options):
             fail(f"{f} is no file below {CASES}")
     kernels = KERNELS if options.kernel == "all" else (options.kernel,)
     parts = Parts()
-    build = Build(parts, kernels, options.only)
+    build = Build(parts, kernels, options.only,
+                  patch=mutant_patch(parts, options.mutant) if options.mutant else None)
     lock = threading.Lock()
 
     def emit(text):
