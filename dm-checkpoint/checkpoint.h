@@ -68,12 +68,13 @@ struct checkpoint {
 
 	struct workqueue_struct *wq;
 	struct work_struct work;	/* sends what waited, serves the fence */
-	struct delayed_work pace_work;	/* work, when rate_mib allows another write */
+	struct delayed_work pace_work;	/* work, when it is time for another write */
 	struct bio	flush;		/* the worker's; out while FENCE_FLUSHES, or easing */
 
 	atomic64_t	reads;
 	atomic_t	reads_now;	/* reads at the home */
 	unsigned long	read_end;	/* jiffies when the last one was back */
+	unsigned long	sent;		/* jiffies when the last write was sent home */
 	atomic64_t	paid_until;	/* ns: what was written home has used up rate_mib until then */
 	unsigned int	room;		/* pace_weight() that the home's cache gets between two flushes */
 
@@ -118,7 +119,7 @@ static inline struct checkpoint_io *checkpoint_io(struct bio *bio)
 void pace_init(struct checkpoint *c);
 /* May a write be sent when @at_home are? @urgent: somebody waits for it. */
 bool pace_allows(struct checkpoint *c, unsigned int at_home, bool urgent);
-/* Not before rate_mib allows it, which is in so many jiffies; 0: it is not rate_mib that forbids. */
+/* Not before so many jiffies, if nobody waits; 0: it is not time that forbids. */
 unsigned long pace_wait(struct checkpoint *c);
 void pace_sent(struct checkpoint *c, unsigned int sectors);
 /* Is a write to go past the home's cache? */
@@ -140,7 +141,7 @@ bool fence_take(struct checkpoint *c, struct bio *bio);
 /* F5: a bio that fence_take() saw ends with status. Any context. */
 void fence_done(struct checkpoint *c, struct bio *bio, blk_status_t status);
 
-/* The worker; and what kicks it when rate_mib allows another write. */
+/* The worker; and what kicks it when it is time for another write. */
 void fence_work(struct work_struct *work);
 void fence_pace_work(struct work_struct *work);
 

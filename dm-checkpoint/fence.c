@@ -70,7 +70,7 @@ static bool __ready(struct checkpoint *c)
 	if (c->easing)
 		return false;
 	if (c->nr_queued)
-		return __full(c) ? !c->nr_at_home : __may_send(c) || c->rate_mib;
+		return __full(c) ? !c->nr_at_home : __may_send(c) || pace_wait(c);
 	if (c->fence)
 		return !c->nr_at_home && c->step != FENCE_FLUSHES;
 	return !bio_list_empty(&c->held);
@@ -260,14 +260,16 @@ static struct bio *next_queued(struct checkpoint *c)
 {
 	struct checkpoint_io *io = NULL;
 	struct rb_node *node;
+	unsigned long wait;
 
 	spin_lock_irq(&c->lock);
+	wait = c->nr_queued && !c->easing && !__full(c) ? pace_wait(c) : 0;
 	if (c->nr_queued && __may_send(c)) {
 		node = rb_find_first(&c->sweep, &c->queued, io_ahead);
 		io = node_io(node ?: rb_first(&c->queued));
 		__send(c, io);
-	} else if (c->nr_queued && c->rate_mib && !c->easing && !__full(c)) {
-		mod_delayed_work(c->wq, &c->pace_work, max(pace_wait(c), 1ul));
+	} else if (wait) {
+		mod_delayed_work(c->wq, &c->pace_work, wait);
 	}
 	spin_unlock_irq(&c->lock);
 	return io ? dm_bio_from_per_bio_data(io, sizeof(*io)) : NULL;

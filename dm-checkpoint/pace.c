@@ -4,8 +4,9 @@
  *
  * Always true: one write may be at the home whatever is read from it, so that a
  * checkpoint comes to its end. While the home is read from, and a little longer, no
- * second one is sent, and it goes past the home's cache (FUA), unless somebody waits
- * for it: a read finds at most one write before it. The cache gets no more between two
+ * second one is sent, it goes past the home's cache (FUA), and it has its turn only every
+ * PACE_TURN, unless somebody waits for it: a read finds at most one write before it, and
+ * most reads find none. The cache gets no more between two
  * flushes than it can write in PACE_FLUSH or so, as earlier flushes have shown: who begins
  * to read does not wait for much more, and what is written lies close together.
  * rate_mib is kept on average of PACE_CREDIT.
@@ -18,6 +19,8 @@
 
 /* Whoever reads is about to read again. */
 #define PACE_READER	(HZ / 20)
+/* A write has its turn among reads after this. */
+#define PACE_TURN	(HZ / 2)
 /* How long a flush of the home may take: between these, ns. */
 #define PACE_FLUSH_MIN	(40 * NSEC_PER_MSEC)
 #define PACE_FLUSH_MAX	(160 * NSEC_PER_MSEC)
@@ -37,6 +40,7 @@ static bool is_read_from(struct checkpoint *c)
 void pace_init(struct checkpoint *c)
 {
 	c->read_end = jiffies - HZ;
+	c->sent = jiffies - HZ;
 	c->room = PACE_ROOM;
 }
 
@@ -64,9 +68,11 @@ void pace_flushed(struct checkpoint *c, unsigned int weight, u64 ns)
 
 unsigned long pace_wait(struct checkpoint *c)
 {
-	s64 left = atomic64_read(&c->paid_until) - ktime_get_ns();
+	s64 left = c->rate_mib ? atomic64_read(&c->paid_until) - ktime_get_ns() : 0;
+	unsigned long wait = left > 0 ? nsecs_to_jiffies(left) + 1 : 0;
+	unsigned long turn = READ_ONCE(c->sent) + PACE_TURN, now = jiffies;
 
-	return c->rate_mib && left > 0 ? nsecs_to_jiffies(left) + 1 : 0;
+	return is_read_from(c) && time_before(now, turn) ? max(wait, turn - now) : wait;
 }
 
 bool pace_allows(struct checkpoint *c, unsigned int at_home, bool urgent)
@@ -82,6 +88,7 @@ void pace_sent(struct checkpoint *c, unsigned int sectors)
 {
 	s64 ns, from = ktime_get_ns() - PACE_CREDIT;
 
+	WRITE_ONCE(c->sent, jiffies);
 	if (!c->rate_mib)
 		return;
 	ns = div_u64((u64)sectors * NSEC_PER_SEC, c->rate_mib << 11);

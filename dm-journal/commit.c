@@ -186,6 +186,14 @@ void journal_serve_commits(struct journal *j)
 	journal_serve(&served, status);
 }
 
+/* When the lock is free again the journal may be gone: whoever stops one that failed waits for this. [lock] */
+static void commit_ended(struct journal *j)
+{
+	lockdep_assert_held(&j->lock);
+	if (!--j->log_writes && j->error)
+		wake_up(&j->idle_wait);
+}
+
 /* C5: a log write has ended; interrupt context. */
 static void commit_end_io(struct bio *bio)
 {
@@ -199,6 +207,9 @@ static void commit_end_io(struct bio *bio)
 	if (status) {
 		this_cpu_inc(j->stats->log_errors);
 		journal_fail(j, "log-write", blk_status_to_errno(status));
+		spin_lock_irqsave(&j->lock, flags);
+		commit_ended(j);
+		spin_unlock_irqrestore(&j->lock, flags);
 		return;
 	}
 	spin_lock_irqsave(&j->lock, flags);
@@ -223,6 +234,7 @@ static void commit_end_io(struct bio *bio)
 	trace_journal_durable(j, j->durable.seq, j->durable.pos, j->commits);
 	commit_kick(j);
 	status = commit_take_served(j, &served);
+	commit_ended(j);
 	spin_unlock_irqrestore(&j->lock, flags);
 	journal_serve(&served, status);
 }
@@ -262,6 +274,7 @@ void journal_commit_work(struct kthread_work *work)
 			return;
 		}
 		rec->state = JREC_WRITING;
+		j->log_writes++;
 		rec->len = jround_unit(&j->geo, rec->len);
 		j->submit_seq++;
 		j->commits += !!(rec->flags & JFMT_RECORD_SYNC);

@@ -213,6 +213,7 @@ struct journal {
 	u64		next_seq;	/* of the next record that opens */
 	struct jrec	*open;
 	u64		submit_seq;	/* next record to be sealed and written */
+	unsigned int	log_writes;	/* records that were submitted and have not ended */
 	unsigned int	commits;	/* records in state WRITING with JFMT_RECORD_SYNC */
 	unsigned int	crowd;		/* the most bios that waited at once lately */
 	u64		want_seq;	/* close the open record if it is not behind this one */

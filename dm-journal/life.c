@@ -253,6 +253,8 @@ void journal_presuspend(struct dm_target *ti)
 static void life_stop(struct journal *j)
 {
 	journal_commit_all(j, MAX_SCHEDULE_TIMEOUT);
+	/* after an error some may be under way */
+	wait_event(j->idle_wait, !READ_ONCE(j->log_writes));
 	spin_lock_irq(&j->lock);
 	j->ckpt_stop = true;
 	spin_unlock_irq(&j->lock);

@@ -108,8 +108,9 @@ static u64 throttle_rate(const struct journal *j, u64 now)
 
 bool journal_is_pressed(const struct journal *j)
 {
-	return !list_empty(&j->home_waiters) || j->late || space_used(j) > j->pace.to ||
-	       (j->nr_deferred && journal_no_room(j));
+	return !list_empty(&j->home_waiters) || !journal_is_home(j, j->ckpt_goal) ||
+	       space_used(j) > j->pace.to || (j->nr_deferred && journal_no_room(j)) ||
+	       (j->opts.max_lag_ms && journal_lag_ms(j) > j->opts.max_lag_ms / 4 * 3);
 }
 
 unsigned long throttle_wait(const struct journal *j)

@@ -23,7 +23,7 @@ measured() {
 	mkvol v "$home" "$log" --flush home --opt high=60
 	number() { lsblk -dno MAJ:MIN "$1" | tr -d ' '; }
 	measured
-	measured | grep -q "target_name=checkpoint,target_version=[0-9.]*,home=$(number "$home"),order=strict,depth=[0-9]*;"
+	measured | grep -q "target_name=checkpoint,target_version=[0-9.]*,home=$(number "$home"),order=strict,depth=[0-9]*,rate_mib=0;"
 	measured | grep "target_name=journal,target_version=[0-9.]*,checkpoint_device=$(number /dev/mapper/v-home),log_device=$(number "$log"),flush=home," |
 		grep -q ",autocommit_ms=1000,high=60,.*idle_ms=0,.*;"
 

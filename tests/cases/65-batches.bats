@@ -216,7 +216,7 @@ begin_batch() {
 	volume --order relaxed
 	epochs first
 	[ "$(counter v-home 13)" = relaxed ]
-	[ "$(counter v-home 14)" = consistent ]
+	[ "$(counter v-home 14)" = unknown ]	# a crash may have left it torn
 	events=$(dmsetup info -c --noheadings -o events v-home)
 	begin_batch
 	[ "$(counter v-home 14)" = torn ]
@@ -256,23 +256,25 @@ sent() { [ "$(vstat v 27)" = "$1" ]; }	# home writes
 	[ "$(sum_of "$home" 0 6)" = "$all" ]
 }
 
-@test "relaxed: what is at home of a batch, when the one before has its fence, leaves the home torn" {
+@test "relaxed: nothing of the next batch is at home before the fence behind the one and the log's promise" {
 	volume --order relaxed --opt batch_mib=1
 	for i in 0 1 2 3; do piece $i; done
 	dmsetup message sim-home 0 hang flush
 	dmsetup message v 0 checkpoint
 	wait_for 20 waiting home
-	# the second batch's last member waits for the superblock behind the first
+	[ "$(counter v-home 14)" = torn ]
+	zeroes "$home" $((3 * 2048)) 768
+	# the superblock that moves the tail promises the next batch
 	dmsetup message sim-log 0 hang write
 	dmsetup message sim-home 0 release
 	wait_for 20 waiting log
 	[ "$(counter v-home 2)" = 1 ]
-	run ! zeroes "$home" $((3 * 2048)) 768
-	zeroes "$home" $((9 * 1024)) 768
-	[ "$(counter v-home 14)" = torn ]
+	[ "$(counter v-home 14)" = consistent ]
+	zeroes "$home" $((3 * 2048)) 768
 	dmsetup message sim-log 0 release
 	wait_for 20 is_home
 	[ "$(counter v-home 14)" = consistent ]
+	run ! zeroes "$home" $((3 * 2048)) 768
 }
 
 @test "the next batch is gathered where the last write of one lay that has not ended: it is not overwritten" {
