@@ -205,6 +205,26 @@ verify() {
 	wait $writer
 }
 
+@test "a log write fails and those behind it hang, and the volume is taken away: that waits for them" {
+	allow_console 'dm-journal|journal: |I/O error'
+	jbdctl close v
+	mkvol v "$home" "$log" --force --record-kib 64
+	hang log write
+	dd if=/dev/zero of="$vol" bs=32k count=8 oflag=direct status=none
+	wait_for 20 eval '[ "$(counter sim-log 8)" -ge 2 ]'
+	dmsetup message sim-log 0 fail write 1
+	dmsetup message sim-log 0 hang write 2
+	# the disk looks at its queue when something comes
+	spawn contents "$log" 0 1 > /dev/null
+	wait_for 20 eval '[ "$(vstat v 1)" = error ]'
+	spawn dmsetup remove v
+	remove=$!
+	run ! wait_for 2 ended $remove
+	release log
+	wait_for 20 ended $remove
+	wait $remove
+}
+
 @test "the log hangs and then loses power: the fsync fails, and nothing waits for ever" {
 	allow_console 'dm-journal|journal: '
 	hang log write

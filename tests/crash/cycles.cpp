@@ -2,7 +2,8 @@
 /*
  * cycles N SEED: N power cuts in one boot. On simdisks, sim-home, sim-log and sim-intent, it makes a volume, loads it,
  * cuts the power of all disks at a moment that the seed chooses, takes the volume down, gives power back, makes the volume
- * again, which recovers it, and judges by the oracle what home and volume hold. Every so often the recovery is cut, too.
+ * again, which recovers it, and judges by the oracle what home and volume hold. Every so often the recovery is cut, too, or
+ * the last record rots first, on disks that are put back.
  *
  * Always true: between two cycles all disks have power and carry nothing; the oracle's state says what may be found
  * there. A chain of cycles shares a volume; each chain formats anew and draws another shape. Half of them are strict,
@@ -10,6 +11,7 @@
  * record; or they get a table without batches under load, and the home is judged as a strict one. Some are relaxed, and
  * their home must be the volume after some record whenever the checkpoint target does not call it torn.
  */
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -83,7 +85,45 @@ struct Shape {
 
 /* What takes the time. */
 struct Times {
-	double until_cut = 0, load = 0, down = 0, up = 0, judge = 0;
+	double until_cut = 0, load = 0, down = 0, rot = 0, up = 0, judge = 0;
+};
+
+/* All of a small device. */
+class Disk {
+public:
+	explicit Disk(const char *path) : fd(open(path, O_RDWR | O_DIRECT | O_CLOEXEC))
+	{
+		void *at;
+
+		if (fd < 0 || ioctl(fd, BLKGETSIZE64, &bytes) || posix_memalign(&at, 4096, bytes))
+			die(path);
+		data = static_cast<uint8_t *>(at);
+	}
+	Disk(const Disk &) = delete;
+
+	void read()
+	{
+		if (pread(fd, data, bytes, 0) != static_cast<ssize_t>(bytes))
+			die("reading a disk");
+	}
+
+	void write()
+	{
+		if (pwrite(fd, data, bytes, 0) != static_cast<ssize_t>(bytes) || fsync(fd))
+			die("writing a disk");
+	}
+
+	std::vector<uint8_t> copy() const { return {data, data + bytes}; }
+
+	void put_back(const std::vector<uint8_t> &was)
+	{
+		std::copy(was.begin(), was.end(), data);
+		write();
+	}
+
+	int fd;
+	uint64_t bytes;
+	uint8_t *data;
 };
 
 class Cycles {
@@ -91,20 +131,13 @@ public:
 	explicit Cycles(uint32_t seed)
 		: seed(seed), random(static_cast<uint32_t>(mix(seed))), sim_home("sim-home"), sim_log("sim-log"),
 		  sim_intent("sim-intent"), home("home"), volume("vol"),
-		  swapper("vol"), recorder(SLOTS)
+		  swapper("vol"), recorder(SLOTS), home_disk("/dev/mapper/sim-home"), log_disk("/dev/mapper/sim-log"),
+		  rot_random(seed)
 	{
-		home_fd = open("/dev/mapper/sim-home", O_RDWR | O_DIRECT | O_CLOEXEC);
-		uint64_t bytes;
-		if (home_fd < 0 || ioctl(home_fd, BLKGETSIZE64, &bytes))
-			die("/dev/mapper/sim-home");
-		sectors = bytes / SECTOR;
+		sectors = home_disk.bytes / SECTOR;
 		home_number = number("/dev/mapper/sim-home");
 		log_number = number("/dev/mapper/sim-log");
 		intent_number = number("/dev/mapper/sim-intent");
-		void *at;
-		if (posix_memalign(&at, 4096, bytes))
-			die("memory");
-		image = static_cast<uint8_t *>(at);
 	}
 
 	bool run(unsigned n)
@@ -119,9 +152,10 @@ public:
 			if ((i + 1) % CHAIN == 0 || i + 1 == n) {
 				if (complaints())
 					return false;
-				std::printf("# cycles=%u cuts=%u recovery-cuts=%u events=%lu recovered-late=%lu seconds=%.0f "
-					    "(until the cut %.0f, load %.0f, down %.0f, up %.0f, judge %.0f)\n", i + 1, cuts, recovery_cuts, events, behind,
-					    since(start), times.until_cut, times.load, times.down, times.up, times.judge);
+				std::printf("# cycles=%u cuts=%u recovery-cuts=%u rotted=%u refused=%u events=%lu recovered-late=%lu seconds=%.0f "
+					    "(until the cut %.0f, load %.0f, down %.0f, rot %.0f, up %.0f, judge %.0f)\n", i + 1, cuts, recovery_cuts,
+					    rotted, refusals, events, behind, since(start), times.until_cut, times.load, times.down, times.rot,
+					    times.up, times.judge);
 				std::fflush(stdout);
 			}
 		}
@@ -135,15 +169,15 @@ private:
 	Mapper swapper;		/* the volume's too, for a thread of its own */
 	Recorder recorder;
 	std::string home_number, log_number, intent_number;
-	int home_fd;
+	Disk home_disk, log_disk;
 	uint64_t sectors;
-	uint8_t *image;
+	std::mt19937 rot_random;	/* so that what it decides changes nothing else */
 	std::unique_ptr<Shape> shape;
 	bool in_batches;	/* the volume's table has a batch_mib */
 	std::atomic<bool> cutting;	/* from now on the power may be gone */
 	State state;
 	bool torn = false;	/* a relaxed home, as the checkpoint target said when the power was cut last */
-	unsigned cuts = 0, recovery_cuts = 0;
+	unsigned cuts = 0, recovery_cuts = 0, rotted = 0, refusals = 0;
 	uint64_t events = 0, behind = 0;
 	Times times;
 
@@ -167,9 +201,8 @@ private:
 		torn = false;
 		in_batches = shape->batches != Shape::none;
 		for (uint64_t s = 0; s < sectors; s++)
-			fill_sector(image + s * SECTOR, 0, s);
-		if (pwrite(home_fd, image, sectors * SECTOR, 0) != static_cast<ssize_t>(sectors * SECTOR) || fsync(home_fd))
-			die("filling the home");
+			fill_sector(home_disk.data + s * SECTOR, 0, s);
+		home_disk.write();
 		std::string format = "jbdctl create cycles /dev/mapper/sim-home /dev/mapper/sim-log --no-open --force --record-kib " +
 			std::to_string(shape->record_kib) + " --unit " + std::to_string(shape->unit) +
 			(has_intent() ? " --intent /dev/mapper/sim-intent" : "") + " > /dev/null";
@@ -184,7 +217,8 @@ private:
 	/* What the kernel says that no test may cause. */
 	static bool complaints()
 	{
-		return !std::system("dmesg -c | grep -E -f /vm/bad-lines");
+		return !std::system("dmesg -c > /tmp/said; grep -q -E -f /vm/bad-lines /tmp/said && "
+				    "grep -m 1 -B 3 -A 40 -E -f /vm/bad-lines /tmp/said | sed 's/^/# /'");
 	}
 
 	bool has_intent() const { return shape->batches == Shape::intent || shape->batches == Shape::swapped; }
@@ -286,9 +320,9 @@ private:
 
 	std::vector<Value> read(int fd)
 	{
-		if (fd < 0 || pread(fd, image, sectors * SECTOR, 0) != static_cast<ssize_t>(sectors * SECTOR))
+		if (fd < 0 || pread(fd, home_disk.data, home_disk.bytes, 0) != static_cast<ssize_t>(home_disk.bytes))
 			die("reading a device");
-		return read_image({image, sectors * SECTOR});
+		return read_image({home_disk.data, home_disk.bytes});
 	}
 
 	static void be_first(bool yes)
@@ -379,6 +413,57 @@ private:
 		restore();
 	}
 
+	/* The log sector of the last record; 0: there is none. */
+	static uint64_t last_record()
+	{
+		FILE *dump = popen("jbdctl log dump /dev/mapper/sim-log", "r");
+		uint64_t seq, epoch, sector, last = 0;
+		char line[512];
+
+		if (!dump)
+			die("jbdctl");
+		while (std::fgets(line, sizeof(line), dump))
+			if (std::sscanf(line, "%lu %lu %lu", &seq, &epoch, &sector) == 3)
+				last = sector;
+		if (pclose(dump))
+			die("jbdctl log dump");
+		return last;
+	}
+
+	/*
+	 * As if the last record had rotted, with disks that are put back: it is refused, or the volume is one that
+	 * never had that record. Only what ckpt_to says keeps a home from being ahead of such a log.
+	 */
+	bool rot(unsigned number, uint32_t at)
+	{
+		uint64_t sector = last_record();
+		bool good = true;
+
+		if (!sector)
+			return true;
+		home_disk.read();
+		log_disk.read();
+		const std::vector<uint8_t> home_was = home_disk.copy(), log_was = log_disk.copy();
+		log_disk.data[sector * SECTOR + 16] ^= 1;
+		log_disk.write();
+		rotted++;
+		if (home_up() && volume_up()) {
+			int fd = volume.open_device(O_RDONLY);
+			std::vector<Value> on_volume = read(fd);
+			close(fd);
+			State then = state;
+			std::vector<Violation> wrong = judge(then, Run(recorder.events(), state.now), on_volume, {}, shape->atomic()).violations;
+			std::erase_if(wrong, [](const Violation &v) { return v.rule == "P1 durable"; });
+			good = wrong.empty() || tell(number, at, wrong);
+		} else {
+			refusals++;
+		}
+		down();
+		home_disk.put_back(home_was);
+		log_disk.put_back(log_was);
+		return good;
+	}
+
 	bool cycle(unsigned number)
 	{
 		Clock::time_point start = Clock::now();
@@ -393,13 +478,17 @@ private:
 			cut_recovery();
 		times.down += since(start);
 		start = Clock::now();
+		if (shape->batches == Shape::none && rot_random() % 4 == 0 && !rot(number, at))
+			return false;
+		times.rot += since(start);
+		start = Clock::now();
 		if (!home_up())
 			return refused(number, at, "to make the checkpoint device");
 		times.up += since(start);
 		start = Clock::now();
 		std::vector<Value> at_home;
 		if (!torn)
-			at_home = read(home_fd);
+			at_home = read(home_disk.fd);
 		times.judge += since(start);
 		start = Clock::now();
 		if (!volume_up())
