@@ -98,7 +98,7 @@ unprepare() {
 }
 
 # The loads write /tmp/load.json: n operations, iops, mbs, and percentiles of the latency in us: of reads if there are
-# any, else of write or fsync, whichever takes longer. A log that is full makes writes wait, not flushes.
+# any, else of write or fsync, whichever takes longer; max is of all. A log that is full makes writes wait, not flushes.
 fio_load() {
 	# shellcheck disable=SC2086
 	fio --name=load --group_reporting --randseed=7 --norandommap --percentile_list=50:99:99.9 \
@@ -109,7 +109,8 @@ fio_load() {
 		| (if $j.read.total_ios > 0 then $j.read.clat_ns
 		   else [$j.sync.lat_ns, $j.write.clat_ns] | max_by(.percentile["99.000000"] // 0) end) as $lat
 		| {n: ($j.write.total_ios + $j.read.total_ios), iops: ($j.write.iops + $j.read.iops), mbs: (($j.write.bw + $j.read.bw) / 1024),
-		   p50: us($lat.percentile["50.000000"]), p99: us($lat.percentile["99.000000"]), p999: us($lat.percentile["99.900000"])}' > /tmp/load.json
+		   p50: us($lat.percentile["50.000000"]), p99: us($lat.percentile["99.000000"]), p999: us($lat.percentile["99.900000"]),
+		   max: us([$j.read.clat_ns.max, $j.write.clat_ns.max, $j.sync.lat_ns.max] | max)}' > /tmp/load.json
 }
 sqlite_load() {
 	shop sell /mnt/fs/shop.db "${RUNTIME:-2}" > /tmp/shop.out
@@ -185,7 +186,7 @@ job() {
 		def all($of): if $last then $last[$of][written] - $first[$of][written] else 0 end;
 		def part($x): if all(dev) > 0 then $x / all(dev) * 100 | round / 100 else null end;
 		{$model, $who, $job, iops: ($l.iops | round), mbs: (if $l.mbs then $l.mbs * 10 | round / 10 else null end),
-		 p50: $l.p50, p99: $l.p99, p999: $l.p999,
+		 p50: $l.p50, p99: $l.p99, p999: $l.p999, max: $l.max,
 		 log_reads: per(log; reads), log_writes: per(log; writes), log_sectors: per(log; written), log_flushes: per(log; flushes),
 		 home_reads: per(home; reads), home_writes: per(home; writes), home_flushes: per(home; flushes), home_seeks: per(home; seeks),
 		 home_busy: (if $l.n > 0 then ($b[home][ms] - $a[home][ms]) * $l.iops / $l.n / 10 | round else null end),

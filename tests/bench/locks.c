@@ -2,7 +2,7 @@
 /*
  * A plugin for QEMU: counts the instructions for which modules hold spin locks.
  *
- * Always true: the file named by the argument file=PATH holds a struct shared. While its reader has set run, a lock is
+ * Always true: the file named by the argument holds=PATH holds a struct shared. While its reader has set run, a lock is
  * held from where lock[] is entered from a module until the unlock[] that belongs to it; what is taken inside counts for
  * the outermost. Nobody is preempted in between; an interrupt, where those are on, is counted as well.
  *
@@ -114,9 +114,9 @@ EXPORT int qemu_plugin_install(uint64_t id, const void *info, int argc, char **a
 	int fd;
 
 	(void)info;
-	if (argc != 1 || strncmp(argv[0], "file=", 5))
+	if (argc != 1 || strncmp(argv[0], "holds=", 6))
 		return 1;
-	fd = open(argv[0] + 5, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	fd = open(argv[0] + 6, O_RDWR | O_CREAT | O_TRUNC, 0600);
 	if (fd < 0 || ftruncate(fd, sizeof(*shared)))
 		return 1;
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
