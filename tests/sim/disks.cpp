@@ -220,9 +220,13 @@ extern "C" void simk_disk_submit(unsigned int disk, const struct simk_req *req)
 	} else if (req->op != SIMK_READ) {
 		r.kind = Request::write;
 		if (req->preflush) {
-			/* the flush before the data ends with them */
+			/* the data are not sent before the flush has ended */
+			const uint32_t f = static_cast<uint32_t>(d.h->flushes.size());
+
 			d.h->flushes.push_back({static_cast<uint8_t>(disk), false, *d.clock});
-			event(Event::flush_sub, static_cast<uint32_t>(d.h->flushes.size() - 1));
+			event(Event::flush_sub, f);
+			d.h->flushes[f].done = *d.clock;
+			event(Event::flush_done, f);
 		}
 		record(disk, *req, r.index);
 		event(Event::write_sub, r.index);
@@ -283,14 +287,6 @@ extern "C" void simk_disk_complete(unsigned int i)
 		if (changed(r))
 			simk_fail("memory of a write to the %s changed while it was in flight, sector %u",
 				  DISK_NAMES[w.disk], w.sector);
-		if (r.req.preflush)
-			for (auto f = d.h->flushes.rbegin(); f != d.h->flushes.rend(); ++f)
-				if (f->disk == r.disk && f->done == NEVER && f->sub < w.sub) {
-					f->done = *d.clock;
-					f->failed = r.fails;
-					event(Event::flush_done, static_cast<uint32_t>(&*f - d.h->flushes.data()));
-					break;
-				}
 		if (r.fails)
 			w.may &= simk_random();
 		w.failed = r.fails;
