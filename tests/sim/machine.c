@@ -245,7 +245,10 @@ bool machine_gave_up(void)
 {
 	const struct journal *j = active_journal();
 
-	return j->error || (j->hold.reason && !strcmp(j->hold.reason, "hold-released"));
+	/* the superblocks without them may be on their way */
+	return j->error || (j->hold.reason && !strcmp(j->hold.reason, "hold-released")) ||
+	       memcmp(j->hold.mark, j->super.mark, sizeof(j->hold.mark)) ||
+	       j->hold.flags != (j->super.flags & JFMT_SUPER_HELD);
 }
 
 int machine_status(char *out, unsigned int bytes)
