@@ -315,7 +315,8 @@ const std::vector<Value> *Judge::volume_at(uint64_t seq) const
 /* At @t, is it certain that a superblock has this mark, or hold? Somebody was told so, and nobody began to end it. */
 bool Judge::must_hold(uint32_t bit, Time t) const
 {
-	bool held = marks & bit;
+	/* nobody has seen yet which of the two it is: the next superblock may make a torn one whole */
+	bool held = marks & bit && !(half_released & bit && exposed >= t);
 
 	for (const Held &e : holds) {
 		if (e.kind == Do::release || e.kind == Do::rollback)
@@ -578,6 +579,13 @@ void Judge::advance(const Found &f, const Value *volume, Time t)
 	for (size_t i = 0; i < chain.size() && i <= f.link && f.link < chain.size(); i++)
 		former[chain[i].seq] = chain[i].volume;
 	former.erase(former.upper_bound(base_seq), former.end());
+	if (exposed < t)
+		half_released = 0;
+	if (gave_up)
+		half_released = ~0u;
+	for (const Held &e : holds)
+		if (e.kind == Do::release && e.sub < t && e.done >= t)
+			half_released |= e.bits();
 	marks = f.marks;
 	half_back = (is_back(is) && back_done >= t) || (half_back && exposed >= t);
 	for (const Link &l : chain)

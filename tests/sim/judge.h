@@ -75,6 +75,7 @@ private:
 	Time first_ack = NEVER;		/* of a flush or FUA in this generation */
 	std::map<uint64_t, std::vector<Value>> former;	/* the volume after each record before this generation */
 	uint32_t marks = 0;		/* that it began with */
+	uint32_t half_released = 0;	/* of them, those whose release was on its way when the power was cut */
 	std::vector<Held> holds;
 	bool gave_up = false;
 	bool hold_known = false;	/* somebody was told of the hold, or it outlived a recovery of the intent device */
