@@ -66,7 +66,7 @@ finds() { [ "$(grep -c -- "$1" "$2")" -ge "$3" ]; }
 	wait_for 20 is .log.checkpointing_bytes 0
 	is .log.lagging_bytes 0
 	is '.log | .held_bytes + .uncommitted_bytes - .used_bytes' 0
-	is .eta_seconds null
+	is .eta_seconds 0
 	jbdctl checkpoint v --release
 	checkpoint v
 	is .log.used_bytes 0
@@ -123,7 +123,7 @@ finds() { [ "$(grep -c -- "$1" "$2")" -ge "$3" ]; }
 	says "$home did not take a write" 'Next  '
 	[[ $(json .reason) == home-write:* ]]
 	[[ $(json .next_step) == *dmesg* ]]
-	is .eta_seconds null
+	is .eta_seconds 0
 	run -0 jbdctl checkpoint --status
 	says 'stalled: home-write'
 	run -0 jbdctl status --prometheus
