@@ -123,7 +123,7 @@ finds() { [ "$(grep -c -- "$1" "$2")" -ge "$3" ]; }
 	says "$home did not take a write" 'Next  '
 	[[ $(json .reason) == home-write:* ]]
 	[[ $(json .next_step) == *dmesg* ]]
-	is .eta_seconds 0
+	is .eta_seconds null
 	run -0 jbdctl checkpoint --status
 	says 'stalled: home-write'
 	run -0 jbdctl status --prometheus
