@@ -263,13 +263,14 @@ static struct bio *next_queued(struct checkpoint *c)
 	unsigned long wait;
 
 	spin_lock_irq(&c->lock);
-	wait = c->nr_queued && !c->easing && !__full(c) ? pace_wait(c) : 0;
 	if (c->nr_queued && __may_send(c)) {
 		node = rb_find_first(&c->sweep, &c->queued, io_ahead);
 		io = node_io(node ?: rb_first(&c->queued));
 		__send(c, io);
-	} else if (wait) {
-		mod_delayed_work(c->wq, &c->pace_work, wait);
+	} else if (c->nr_queued && !c->easing && !__full(c)) {
+		wait = pace_wait(c);
+		if (wait)
+			mod_delayed_work(c->wq, &c->pace_work, wait);
 	}
 	spin_unlock_irq(&c->lock);
 	return io ? dm_bio_from_per_bio_data(io, sizeof(*io)) : NULL;

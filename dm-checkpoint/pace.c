@@ -6,10 +6,10 @@
  * checkpoint comes to its end. While the home is read from, and a little longer, no
  * second one is sent, it goes past the home's cache (FUA), and it has its turn only every
  * PACE_TURN, unless somebody waits for it: a read finds at most one write before it, and
- * most reads find none. The cache gets no more between two
- * flushes than it can write in PACE_FLUSH or so, as earlier flushes have shown: who begins
- * to read does not wait for much more, and what is written lies close together.
- * rate_mib is kept on average of PACE_CREDIT.
+ * most reads find none. The cache gets no more between two flushes than it can write in
+ * PACE_FLUSH_MAX or so, as earlier flushes have shown: who begins to read does not wait
+ * for much more, and what is written lies close together. rate_mib is kept on average
+ * of PACE_CREDIT.
  *
  * A crash here leaves nothing: no I/O, no state on disk.
  */

@@ -50,7 +50,6 @@ static int parse_options(struct checkpoint *c, struct dm_arg_set *args, char **e
 	int r;
 
 	c->depth = DEPTH_DEFAULT;
-	c->known = true;
 	if (!args->argc)
 		return 0;
 	r = dm_read_arg_group(&count, args, &words, error);
@@ -67,7 +66,6 @@ static int parse_options(struct checkpoint *c, struct dm_arg_set *args, char **e
 		if (r)
 			return r;
 	}
-	c->known = !c->relaxed;
 	if (c->intent && c->relaxed) {
 		*error = "order relaxed is for a home without intent device";
 		return -EINVAL;
@@ -109,6 +107,7 @@ static int checkpoint_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	r = parse_options(c, &args, &ti->error);
 	if (r)
 		goto out_put_intent;
+	c->known = !c->relaxed;
 	if (ti->len > bdev_nr_sectors(c->home->bdev)) {
 		ti->error = "The home device is smaller than the target";
 		r = -EINVAL;
