@@ -5,8 +5,7 @@
  *
  * target.c is the device-mapper side: table, status, and which bio goes which
  * way. fence.c keeps the order of epochs; intent.c collects batches of several
- * epochs, and intent_apply.c brings them home; pace.c says how many writes may be
- * at the home. Nothing in memory outlives the table: a reload at any time starts
+ * epochs, and intent_apply.c brings them home; pace.c says how fast either may go. Nothing in memory outlives the table: a reload at any time starts
  * with an empty state.
  *
  * Step numbers: F1 admit, F2 hold, F3 fence, F4 flush, F5 done; I1 collect, I2
@@ -28,7 +27,7 @@
 
 #define DM_MSG_PREFIX "checkpoint"
 
-/* Per-bio data of everything but reads. */
+/* Per-bio data; of a read, only its role. */
 struct checkpoint_io {
 	struct rb_node	node;		/* of a write in queued or at_home [lock] */
 	sector_t	sector, end;	/* kept here: bi_iter is consumed at the end */
@@ -36,7 +35,8 @@ struct checkpoint_io {
 	enum checkpoint_role {
 		ROLE_EPOCH,		/* the fence's */
 		ROLE_MEMBER,		/* of a batch: on its way to the intent device */
-		ROLE_ENDS,		/* of a batch: nothing is left to be done */
+		ROLE_ENDS,		/* nothing is left to be done */
+		ROLE_READ,		/* of the home */
 	} role;
 };
 
@@ -75,6 +75,8 @@ struct checkpoint {
 	atomic_t	reads_now;	/* reads at the home */
 	unsigned long	read_end;	/* jiffies when the last one was back */
 	unsigned long	sent;		/* jiffies when the last write was sent home */
+	unsigned long	collected;	/* jiffies when the intent device last had its turn [lock] */
+	unsigned int	burst;		/* sectors of that turn which are left [lock] */
 	atomic64_t	paid_until;	/* ns: what was written home has used up rate_mib until then */
 	unsigned int	room;		/* pace_weight() that the home's cache gets between two flushes */
 
@@ -122,6 +124,9 @@ bool pace_allows(struct checkpoint *c, unsigned int at_home, bool urgent);
 /* Not before so many jiffies, if nobody waits; 0: it is not time that forbids. */
 unsigned long pace_wait(struct checkpoint *c);
 void pace_sent(struct checkpoint *c, unsigned int sectors);
+/* The same for what is collected in the intent device. Lock held. */
+unsigned long pace_collect_wait(const struct checkpoint *c);
+void pace_collected(struct checkpoint *c, unsigned int sectors);
 /* Is a write to go past the home's cache? */
 bool pace_gently(struct checkpoint *c, bool urgent);
 unsigned int pace_weight(unsigned int sectors);
@@ -140,6 +145,9 @@ bool fence_take(struct checkpoint *c, struct bio *bio);
 
 /* F5: a bio that fence_take() saw ends with status. Any context. */
 void fence_done(struct checkpoint *c, struct bio *bio, blk_status_t status);
+
+/* Somebody waits for all that was sent before. Does not sleep. */
+void fence_hurry(struct checkpoint *c);
 
 /* The worker; and what kicks it when it is time for another write. */
 void fence_work(struct work_struct *work);
@@ -167,6 +175,7 @@ int intent_start(struct checkpoint *c);
 void intent_stop(struct checkpoint *c);
 /* I1: takes a member of a batch; does not sleep. DM_MAPIO_*. */
 int intent_take(struct checkpoint *c, struct bio *bio);
+void intent_hurry(struct checkpoint *c);	/* lock held */
 /* May a write go home that is no member? If not, what is in the way is tried again. Does not sleep. */
 bool intent_lets_pass(struct checkpoint *c);
 /* A member comes back from the intent device. Any context. DM_ENDIO_*. */

@@ -172,6 +172,16 @@ bool fence_take(struct checkpoint *c, struct bio *bio)
 	return send;
 }
 
+void fence_hurry(struct checkpoint *c)
+{
+	spin_lock_irq(&c->lock);
+	c->urgent = true;
+	if (c->intent)
+		intent_hurry(c);
+	__kick(c);
+	spin_unlock_irq(&c->lock);
+}
+
 /* Keep an error for the fence and for the status. */
 static void __latch(struct checkpoint *c, const char *what, blk_status_t status)
 {

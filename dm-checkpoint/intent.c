@@ -84,7 +84,6 @@ static blk_status_t __collect(struct intent *in, struct bio *bio, struct intent_
 	} else if (in->failed) {
 		return in->failed;
 	}
-	in->urgent = bio->bi_opf & MEMBER_URGENT;
 	*at = in->next;
 	if (!in->failed) {
 		in->next.nr++;
@@ -92,7 +91,22 @@ static blk_status_t __collect(struct intent *in, struct bio *bio, struct intent_
 		in->stats.collected += payload;
 	}
 	in->writes++;
+	pace_collected(in->c, payload);
 	return BLK_STS_OK;
+}
+
+/* May the oldest member that has come be collected now? [lock] */
+static bool __may_collect(const struct intent *in)
+{
+	return !in->closed && (in->urgent || !pace_collect_wait(in->c));
+}
+
+/* What is held has its turn when it is time. [lock] */
+static void __collect_later(struct intent *in)
+{
+	if (!in->closed && !bio_list_empty(&in->held))
+		mod_delayed_work(in->wq, &in->collect_work,
+				 in->urgent ? 0 : pace_collect_wait(in->c));
 }
 
 static u32 crc_of(const struct bio *bio, u32 crc)
@@ -178,8 +192,10 @@ int intent_take(struct checkpoint *c, struct bio *bio)
 	io->role = ROLE_MEMBER;
 
 	spin_lock_irq(&c->lock);
-	if (in->closed) {
+	in->urgent = bio->bi_opf & MEMBER_URGENT;
+	if (!bio_list_empty(&in->held) || !__may_collect(in)) {
 		bio_list_add(&in->held, bio);
+		__collect_later(in);
 		spin_unlock_irq(&c->lock);
 		return DM_MAPIO_SUBMITTED;
 	}
@@ -193,25 +209,47 @@ int intent_done(struct checkpoint *c, struct bio *bio, blk_status_t status)
 	return arrived(c->intent, bio, status) ? DM_ENDIO_DONE : DM_ENDIO_INCOMPLETE;
 }
 
-/* The held bios up to the next last member belong to the next batch. */
-static void release_held(struct intent *in)
+/* The oldest held bio has its place, see __collect(); NULL: there is none, or it goes on waiting. */
+static struct bio *release_one(struct intent *in, struct intent_batch *at, blk_status_t *status)
 {
 	struct checkpoint *c = in->c;
+	struct bio *bio = NULL;
+
+	spin_lock_irq(&c->lock);
+	if (__may_collect(in))
+		bio = bio_list_pop(&in->held);
+	if (bio)
+		*status = __collect(in, bio, at);
+	else
+		__collect_later(in);
+	spin_unlock_irq(&c->lock);
+	return bio;
+}
+
+/* The held bios up to the next last member belong to the next batch. */
+static void collect_work(struct work_struct *work)
+{
+	struct intent *in = container_of(to_delayed_work(work), struct intent, collect_work);
 	struct intent_batch at;
+	struct blk_plug plug;
 	blk_status_t status;
 	struct bio *bio;
 
-	for (;;) {
-		spin_lock_irq(&c->lock);
-		bio = in->closed ? NULL : bio_list_pop(&in->held);
-		if (bio)
-			status = __collect(in, bio, &at);
-		spin_unlock_irq(&c->lock);
-		if (!bio)
-			return;
+	blk_start_plug(&plug);
+	while ((bio = release_one(in, &at, &status)))
 		if (collect(in, bio, status, &at))
 			dm_submit_bio_remap(bio, NULL);
-	}
+	blk_finish_plug(&plug);
+}
+
+void intent_hurry(struct checkpoint *c)
+{
+	struct intent *in = c->intent;
+
+	lockdep_assert_held(&c->lock);
+	in->urgent = true;
+	__collect_later(in);
+	wake_up(&in->wait);
 }
 
 /* The batch whose last member has come, when all are there; false: none. */
@@ -246,8 +284,8 @@ static void reopen(struct intent *in, bool committed)
 	}
 	in->open = false;
 	in->closed = false;
+	__collect_later(in);
 	spin_unlock_irq(&c->lock);
-	release_held(in);
 }
 
 /* What was collected meanwhile builds on a batch that is not at home. */
@@ -383,6 +421,7 @@ void intent_put(struct checkpoint *c)
 
 	if (!in)
 		return;
+	cancel_delayed_work_sync(&in->collect_work);
 	if (in->wq)
 		destroy_workqueue(in->wq);
 	intent_free(in);
@@ -439,6 +478,7 @@ int intent_get(struct checkpoint *c, const char *path, char **error)
 	c->intent = in;
 	in->c = c;
 	INIT_WORK(&in->work, intent_work);
+	INIT_DELAYED_WORK(&in->collect_work, collect_work);
 	init_waitqueue_head(&in->wait);
 	bio_list_init(&in->held);
 	r = dm_get_device(c->ti, path, dm_table_get_mode(c->ti->table), &in->dev);
@@ -457,7 +497,8 @@ int intent_get(struct checkpoint *c, const char *path, char **error)
 		if (!in->extents[i])
 			goto bad;
 	}
-	in->wq = alloc_workqueue("dm_intent", WQ_MEM_RECLAIM | WQ_UNBOUND, 1);
+	/* the next batch is collected while one is applied */
+	in->wq = alloc_workqueue("dm_intent", WQ_MEM_RECLAIM | WQ_UNBOUND, 2);
 	if (!in->wq)
 		goto bad;
 	return 0;

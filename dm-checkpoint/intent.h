@@ -37,19 +37,20 @@ struct intent {
 
 	struct workqueue_struct *wq;
 	struct work_struct work;
+	struct delayed_work collect_work;	/* what was held has its turn */
 	struct jfmt_extent *extents[2];	/* memory for two batches, by number % 2 */
 
 	/* All below under c->lock. */
 	struct intent_batch next;	/* the batch that is collected, or will be */
 	bool		open;		/* its first member has come */
 	blk_opf_t	odd;		/* MEMBER_ODD as that one has it */
-	bool		urgent;		/* as the newest member says */
+	bool		urgent;		/* somebody waits for it, as the newest member says */
 	bool		closed;		/* its last member has come: later ones are held */
 	bool		applies;	/* the current batch is not retired yet */
 	blk_status_t	failed;		/* it has lost a member */
 	unsigned int	writes;		/* members on their way to the device */
 	struct bio	*last;		/* its last member, ended when the batch is at home */
-	struct bio_list	held;
+	struct bio_list	held;		/* members that have come too early, or have no turn yet */
 	struct intent_stats stats;
 };
 

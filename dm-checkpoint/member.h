@@ -19,6 +19,9 @@
  * batches that are promised. Early ones may be sent, but for the last member, when the
  * last one of the batch before has been. Two such batches differ in MEMBER_ODD: a
  * suspended device may get them in another order.
+ *
+ * A read with is_hurry() reads nothing: somebody waits now for what was sent before. Whoever
+ * knows nothing of it reads as it says.
  */
 #ifndef JBD_MEMBER_H
 #define JBD_MEMBER_H
@@ -37,6 +40,12 @@
 static inline bool is_member(blk_opf_t opf)
 {
 	return (opf & (REQ_IDLE | REQ_SYNC | REQ_PREFLUSH)) == REQ_IDLE;
+}
+
+/* @opf: of a read; nobody else's has REQ_IDLE */
+static inline bool is_hurry(blk_opf_t opf)
+{
+	return (opf & (REQ_IDLE | REQ_SYNC)) == REQ_IDLE;
 }
 
 #endif

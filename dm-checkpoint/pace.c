@@ -7,9 +7,9 @@
  * second one is sent, it goes past the home's cache (FUA), and it has its turn only every
  * PACE_TURN, unless somebody waits for it: a read finds at most one write before it, and
  * most reads find none. The cache gets no more between two flushes than it can write in
- * PACE_FLUSH_MAX or so, as earlier flushes have shown: who begins to read does not wait
- * for much more, and what is written lies close together. rate_mib is kept on average
- * of PACE_CREDIT.
+ * PACE_FLUSH or so, and in PACE_FLUSH_QUIET where nobody has read for long, as earlier
+ * flushes have shown: who begins to read does not wait for much more. rate_mib is kept on
+ * average of PACE_CREDIT.
  *
  * A crash here leaves nothing: no I/O, no state on disk.
  */
@@ -21,9 +21,12 @@
 #define PACE_READER	(HZ / 20)
 /* A write has its turn among reads after this. */
 #define PACE_TURN	(HZ / 2)
-/* How long a flush of the home may take: between these, ns. */
-#define PACE_FLUSH_MIN	(40 * NSEC_PER_MSEC)
-#define PACE_FLUSH_MAX	(160 * NSEC_PER_MSEC)
+/* What the intent device gets at a time then, sectors: it may be on the same disk. */
+#define PACE_BURST	512
+/* How long a flush of the home may take, ns: beside reads, and when there was none for PACE_QUIET. */
+#define PACE_FLUSH	(160 * NSEC_PER_MSEC)
+#define PACE_FLUSH_QUIET	(640 * NSEC_PER_MSEC)
+#define PACE_QUIET	(10 * HZ)
 /* What the cache gets between two flushes, see pace_weight(): at first, at least and at most. */
 #define PACE_ROOM	64
 #define PACE_ROOM_MIN	8
@@ -31,7 +34,7 @@
 /* What was not used of rate_mib is lost after this, ns. */
 #define PACE_CREDIT	(20 * NSEC_PER_MSEC)
 
-static bool is_read_from(struct checkpoint *c)
+static bool is_read_from(const struct checkpoint *c)
 {
 	return atomic_read(&c->reads_now) ||
 	       time_before(jiffies, READ_ONCE(c->read_end) + PACE_READER);
@@ -39,8 +42,9 @@ static bool is_read_from(struct checkpoint *c)
 
 void pace_init(struct checkpoint *c)
 {
-	c->read_end = jiffies - HZ;
+	c->read_end = jiffies - PACE_QUIET;
 	c->sent = jiffies - HZ;
+	c->collected = jiffies - HZ;
 	c->room = PACE_ROOM;
 }
 
@@ -57,11 +61,13 @@ unsigned int pace_weight(unsigned int sectors)
 
 void pace_flushed(struct checkpoint *c, unsigned int weight, u64 ns)
 {
+	bool quiet = time_after(jiffies, READ_ONCE(c->read_end) + PACE_QUIET);
+	u64 most = quiet ? PACE_FLUSH_QUIET : PACE_FLUSH;
 	unsigned int room = READ_ONCE(c->room);
 
-	if (ns > PACE_FLUSH_MAX && weight >= PACE_ROOM_MIN)
+	if (ns > most && weight >= PACE_ROOM_MIN)
 		room = max(min(room, weight) / 2, (unsigned int)PACE_ROOM_MIN);
-	else if (ns < PACE_FLUSH_MIN && weight >= room)
+	else if (ns < most / 4 && weight >= room)
 		room = min(room * 2, (unsigned int)PACE_ROOM_MAX);
 	WRITE_ONCE(c->room, room);
 }
@@ -93,6 +99,28 @@ void pace_sent(struct checkpoint *c, unsigned int sectors)
 		return;
 	ns = div_u64((u64)sectors * NSEC_PER_SEC, c->rate_mib << 11);
 	atomic64_set(&c->paid_until, max_t(s64, atomic64_read(&c->paid_until), from) + ns);
+}
+
+/* Half a turn from the writes that go home, so that both have theirs. */
+unsigned long pace_collect_wait(const struct checkpoint *c)
+{
+	unsigned long turn = c->collected + PACE_TURN, sent = READ_ONCE(c->sent) + PACE_TURN / 2;
+
+	if (c->burst || !is_read_from(c))
+		return 0;
+	if (time_before(turn, sent))
+		turn = sent;
+	return time_before(jiffies, turn) ? turn - jiffies : 0;
+}
+
+void pace_collected(struct checkpoint *c, unsigned int sectors)
+{
+	lockdep_assert_held(&c->lock);
+	if (!c->burst) {
+		c->collected = jiffies;
+		c->burst = PACE_BURST;
+	}
+	c->burst -= min(c->burst, sectors);
 }
 
 void pace_read(struct checkpoint *c)

@@ -148,7 +148,7 @@ static void checkpoint_dtr(struct dm_target *ti)
 	kfree(c);
 }
 
-static int refuse(struct bio *bio, blk_status_t status)
+static int end(struct bio *bio, blk_status_t status)
 {
 	checkpoint_io(bio)->role = ROLE_ENDS;
 	bio->bi_status = status;
@@ -163,15 +163,20 @@ static int checkpoint_map(struct dm_target *ti, struct bio *bio)
 
 	bio_set_dev(bio, c->home->bdev);
 	if (!op_is_write(bio_op(bio))) {
+		if (is_hurry(bio->bi_opf)) {
+			fence_hurry(c);
+			return end(bio, BLK_STS_OK);
+		}
+		checkpoint_io(bio)->role = ROLE_READ;
 		pace_read(c);
 		return DM_MAPIO_REMAPPED;
 	}
 	if (is_member(bio->bi_opf) && !c->relaxed)
-		return c->intent ? intent_take(c, bio) : refuse(bio, BLK_STS_OFFLINE);
+		return c->intent ? intent_take(c, bio) : end(bio, BLK_STS_OFFLINE);
 	if (is_member(bio->bi_opf) && bio->bi_opf & MEMBER_EARLY)
-		return refuse(bio, BLK_STS_DEV_RESOURCE);
+		return end(bio, BLK_STS_DEV_RESOURCE);
 	if (c->intent && !is_fence(bio) && !intent_lets_pass(c))
-		return refuse(bio, BLK_STS_IOERR);
+		return end(bio, BLK_STS_IOERR);
 	/* Held time is the device's time, so accounts_remapped_io stays unset. */
 	return fence_take(c, bio) ? DM_MAPIO_REMAPPED : DM_MAPIO_SUBMITTED;
 }
@@ -179,14 +184,11 @@ static int checkpoint_map(struct dm_target *ti, struct bio *bio)
 static int checkpoint_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
 {
 	struct checkpoint *c = ti->private;
-	enum checkpoint_role role;
+	enum checkpoint_role role = checkpoint_io(bio)->role;
 
-	if (!op_is_write(bio_op(bio))) {
+	if (role == ROLE_READ)
 		pace_read_done(c);
-		return DM_ENDIO_DONE;
-	}
-	role = checkpoint_io(bio)->role;
-	if (role == ROLE_ENDS)
+	if (role == ROLE_READ || role == ROLE_ENDS)
 		return DM_ENDIO_DONE;
 	/* of a member some statuses say more than that it failed (member.h): those of a device do not */
 	if (*error && *error != BLK_STS_NOTSUPP && (role == ROLE_MEMBER || c->relaxed))

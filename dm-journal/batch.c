@@ -18,6 +18,8 @@
 
 /* Home bios in flight; the checkpoint target below has its own, lower limit. */
 #define BATCH_DEPTH	64
+/* So often whoever waits for them looks whether somebody waits for him, jiffies. */
+#define BATCH_LOOK	(HZ / 4)
 #define BATCH_VECS	(JOURNAL_HOME_BIO * JFMT_SECTOR / JWIN_CHUNK)
 
 /* Walk the extents of a record that is in the image. */
@@ -80,6 +82,7 @@ void batch_clear(struct jbatch *b)
 	jindex_clear(b->index);
 	b->weight = 0;
 	b->begun = false;
+	b->urgent = false;
 	b->error = 0;
 	if (b->last_bio)
 		bio_put(b->last_bio);
@@ -91,7 +94,7 @@ static void home_end_io(struct bio *bio)
 	struct jbatch *b = bio->bi_private;
 
 	/* a home that discards only elsewhere loses nothing but the space */
-	if (bio->bi_status &&
+	if (bio->bi_status && bio_op(bio) != REQ_OP_READ &&
 	    !(bio_op(bio) == REQ_OP_DISCARD && bio->bi_status == BLK_STS_NOTSUPP))
 		cmpxchg(&b->error, 0, blk_status_to_errno(bio->bi_status));
 	bio_put(bio);
@@ -99,19 +102,48 @@ static void home_end_io(struct bio *bio)
 		wake_up(&b->wait);
 }
 
+static bool is_pressed(struct journal *j)
+{
+	bool pressed;
+
+	spin_lock_irq(&j->lock);
+	pressed = journal_is_pressed(j);
+	spin_unlock_irq(&j->lock);
+	return pressed;
+}
+
+/* What was sent when nobody waited for it goes last, unless the checkpoint target is told. */
+static void home_hurry(struct journal *j, struct jbatch *b)
+{
+	struct bio *bio = bio_alloc_bioset(j->home, 1, REQ_OP_READ | REQ_IDLE, GFP_NOIO,
+					   &j->home_bios);
+
+	bio->bi_end_io = home_end_io;
+	bio->bi_private = b;
+	__bio_add_page(bio, j->hurry_page, PAGE_SIZE, 0);
+	b->urgent = true;
+	atomic_inc(&b->inflight);
+	submit_bio_noacct(bio);
+}
+
+/* Until less than @n bios are in flight. */
+static void wait_below(struct journal *j, struct jbatch *b, int n)
+{
+	while (!wait_event_timeout(b->wait, atomic_read(&b->inflight) < n, BATCH_LOOK))
+		if (!b->urgent && is_pressed(j))
+			home_hurry(j, b);
+}
+
 static struct bio *home_bio(struct journal *j, struct jbatch *b, struct jsec home, blk_opf_t opf)
 {
 	struct bio *bio;
-	bool urgent;
 
-	spin_lock_irq(&j->lock);
-	urgent = journal_is_pressed(j);
-	spin_unlock_irq(&j->lock);
-	wait_event(b->wait, atomic_read(&b->inflight) < BATCH_DEPTH);
+	wait_below(j, b, BATCH_DEPTH);
+	b->urgent = is_pressed(j);
 	if (b->coalesced)
 		opf |= MEMBER_ANY | (b == &j->batch[1] ? MEMBER_ODD : 0) |
-		       (j->batch_early ? MEMBER_EARLY : 0) | (urgent ? MEMBER_URGENT : 0);
-	else if (urgent)
+		       (j->batch_early ? MEMBER_EARLY : 0) | (b->urgent ? MEMBER_URGENT : 0);
+	else if (b->urgent)
 		opf |= REQ_SYNC;
 	bio = bio_alloc_bioset(j->home, BATCH_VECS, opf, GFP_NOIO, &j->home_bios);
 	bio->bi_iter.bi_sector = home.v;
@@ -193,9 +225,9 @@ static void home_add_range(struct journal *j, struct jbatch *b, const struct jma
 	}
 }
 
-int batch_wait(struct jbatch *b)
+int batch_wait(struct journal *j, struct jbatch *b)
 {
-	wait_event(b->wait, !atomic_read(&b->inflight));
+	wait_below(j, b, 1);
 	return b->error;
 }
 
@@ -214,7 +246,7 @@ int batch_write_home(struct journal *j, struct jbatch *b)
 		at = jsec(m.home.v + m.len);
 	}
 	home_submit(j, b, bio);
-	return batch_wait(b);
+	return batch_wait(j, b);
 }
 
 /* Its data leave the image: the next batch may need that before this bio ends. */

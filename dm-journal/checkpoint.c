@@ -93,12 +93,8 @@ u64 journal_lag_ms(const struct journal *j)
 
 bool journal_no_room(const struct journal *j)
 {
-	struct jindex_stats st;
-
-	if (space_used(j) + 2 * j->geo.record_max > j->geo.area_len)
-		return true;
-	jindex_stats(j->index, &st);
-	return st.bytes > st.cap_bytes - st.cap_bytes / 8;
+	return space_used(j) + 2 * j->geo.record_max > j->geo.area_len ||
+	       jindex_is_tight(j->index);
 }
 
 /* Is there a reason for a batch, when @going (NULL: none) is at home? */
@@ -240,7 +236,7 @@ static int ckpt_send(struct journal *j, struct jbatch *b)
 /* K4, K6: the batch is at home. */
 static int ckpt_finish(struct journal *j, struct jbatch *b)
 {
-	int r = batch_wait(b);
+	int r = batch_wait(j, b);
 
 	if (r)
 		return r;

@@ -545,6 +545,11 @@ bool jindex_next(struct jindex *ix, struct jsec home, struct jmap *out)
 	return found;
 }
 
+bool jindex_is_tight(const struct jindex *ix)
+{
+	return atomic_long_read(&ix->pool.nodes) > ix->pool.cap - ix->pool.cap / 8;
+}
+
 void jindex_stats(struct jindex *ix, struct jindex_stats *st)
 {
 	unsigned int i, kind;

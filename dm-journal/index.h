@@ -96,4 +96,7 @@ struct jindex_stats {
 
 void jindex_stats(struct jindex *ix, struct jindex_stats *st);
 
+/* Is 7/8 of its memory used up? Takes no lock. */
+bool jindex_is_tight(const struct jindex *ix);
+
 #endif

@@ -161,6 +161,7 @@ struct jbatch {
 	bool		several;	/* it has */
 	bool		begun;		/* a bio of it was sent */
 	bool		lone;		/* its last bio is its only one, and nothing of it was ever sent */
+	bool		urgent;		/* the checkpoint target knows that somebody waits for it */
 	enum {
 		BATCH_GATHER,
 		BATCH_WRITE,
@@ -278,6 +279,7 @@ struct journal {
 	struct mutex	super_lock;
 	struct jsuper	super;		/* as last written [super_lock] */
 	struct page	*super_page;
+	struct page	*hurry_page;	/* what is read there is not looked at */
 
 	struct mutex	life_lock;	/* suspend, resume, and the messages of hold.c exclude each other */
 	bool		recovered;	/* memory says what the log holds [life_lock] */
@@ -438,7 +440,7 @@ void batch_clear(struct jbatch *b);	/* none of its bios is in flight */
 int batch_write_home(struct journal *j, struct jbatch *b);
 /* K3: the last bio of a coalesced one, if there is one; its data leave the image. */
 void batch_send_last(struct journal *j, struct jbatch *b);
-int batch_wait(struct jbatch *b);	/* for all that was sent */
+int batch_wait(struct journal *j, struct jbatch *b);	/* for all that was sent */
 int batch_fence(struct journal *j);
 void batch_print(struct journal *j, struct jbatch *b);
 void batch_fingerprint(struct journal *j, const struct jbatch *b);

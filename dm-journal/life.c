@@ -39,6 +39,8 @@ static void journal_free(struct journal *j)
 	mempool_exit(&j->bounce_pages);
 	if (j->super_page)
 		__free_page(j->super_page);
+	if (j->hurry_page)
+		__free_page(j->hurry_page);
 	jwin_exit(&j->image);
 	jwin_exit(&j->kept);
 	jwin_exit(&j->staging);
@@ -107,13 +109,14 @@ static struct journal *journal_alloc(struct journal_table *t, const struct jgeo 
 	for (i = 0; i < ARRAY_SIZE(j->batch); i++)
 		j->batch[i].index = jindex_create(1, BATCH_INDEX_BYTES(t->opts.batch_mib));
 	j->super_page = alloc_page(GFP_KERNEL);
+	j->hurry_page = alloc_page(GFP_KERNEL);
 	j->image_vecs = kcalloc(jwin_vecs(JOURNAL_CKPT_READ), sizeof(struct bio_vec), GFP_KERNEL);
 	j->commit_worker = kthread_create_worker(0, "jbd_commit");
 	j->ckpt_wq = alloc_workqueue("jbd_ckpt", unbound, 0);
 	j->admit_wq = alloc_workqueue("jbd_admit", unbound, 0);
 	j->read_wq = alloc_workqueue("jbd_read", unbound, 0);
 	if (!j->stats || !j->index || !j->batch[0].index || !j->batch[1].index ||
-	    !j->super_page || !j->image_vecs ||
+	    !j->super_page || !j->hurry_page || !j->image_vecs ||
 	    IS_ERR(j->commit_worker) || !j->ckpt_wq || !j->admit_wq || !j->read_wq)
 		goto bad;
 	set_user_nice(j->commit_worker->task, MIN_NICE);

@@ -3,7 +3,8 @@
 # without one they are refused, or relaxed when the table says so.
 # Seen red: the home not flushed before the batch is retired; recovery that applies nothing; a member that is taken though its
 # batch began with another table; a batch too large for the intent device that is not sent smaller; the data of
-# a last write left in the image; members of the next batch that go home before the log promises it (relaxed).
+# a last write left in the image; members of the next batch that go home before the log promises it (relaxed); the end of a
+# batch taken for that of the next one; recovery that goes by what a cache may lose.
 
 load helpers
 load volumes
@@ -294,6 +295,57 @@ sent() { [ "$(vstat v 27)" = "$1" ]; }	# home writes
 	wait_for 20 is_home
 	[ "$(md5sum < "$home")" = "$sum" ]
 	[ "$(vstat v 31)" = 0 ]		# home errors
+}
+
+@test "the end of a batch that the next one has overtaken does not end that" {
+	volume --intent "$intent"
+	for i in 0 1 2 3; do piece $i; done
+	sum=$(sum_of "$vol" 0 8)
+	modprobe dm-overtake
+	between=$(mkdm between overtake /dev/mapper/v-home)
+	dmsetup table v | awk -v home="$between" '{ $4 = home; print }' | dmsetup reload v
+	dmsetup resume v
+	# two writes are a batch: its second one is its end
+	dmsetup message between 0 keep 2
+	dmsetup message v 0 checkpoint
+	wait_for 20 collected $((2 * 768))
+	[ "$(counter between 1)" = kept ]
+	dmsetup message between 0 pass
+	wait_for 20 is_home
+	[ "$(sum_of "$home" 0 8)" = "$sum" ]
+}
+
+@test "recovery goes by what the intent device will not lose any more" {
+	home=$(mkdm sim-half simdisk "$(mkdisk half 64)" 5 500)	# a power cut leaves half of what its cache has
+	volume --intent "$intent"
+	epochs first
+	checkpoint v
+	dd if="$intent" of=/tmp/intent-first bs=1M iflag=direct status=none
+	epochs second
+	dmsetup message sim-half 0 hang flush
+	dmsetup message v 0 checkpoint
+	wait_for 20 waiting half
+	# it is committed, and all at home
+	dd if="$intent" of=/tmp/intent-second bs=1M iflag=direct status=none
+	table=$(dmsetup table v-home)
+	lose_power
+	dmsetup message sim-half 0 restore
+	dmsetup message sim-half 0 release
+
+	# as a host leaves it that died with the commit block in the device's cache
+	for i in 0 1 2 3 4 5 6; do fill "$home" $((i * 8)) 8 "first-$i" dsync; done
+	dd if=/tmp/intent-first of="$intent" bs=1M oflag=direct conv=notrunc,fsync status=none
+	dd if=/tmp/intent-second of="$intent" bs=1M oflag=direct conv=notrunc status=none
+	dmsetup message sim-half 0 hang flush
+	spawn dmsetup create again --table "$table"
+	wait_for 20 waiting half
+	cut_power
+	wait_for 20 ended $!
+	dmsetup message sim-half 0 restore
+	dmsetup message sim-half 0 release
+	restore
+	dmsetup create again --table "$table"
+	has_epochs "$home" first || has_epochs "$home" second
 }
 
 @test "bad tables are refused, with the reason; a good one loads again unchanged" {

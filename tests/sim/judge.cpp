@@ -300,7 +300,7 @@ Violation Judge::check_barrier(const History &h) const
 }
 
 /*----------------------------------------------------------------
- * Holds and marks
+ * Marks, and the way back to one
  *--------------------------------------------------------------*/
 
 const std::vector<Value> *Judge::volume_at(uint64_t seq) const
@@ -310,35 +310,6 @@ const std::vector<Value> *Judge::volume_at(uint64_t seq) const
 			return &l.volume;
 	const auto found = former.find(seq);
 	return found == former.end() ? nullptr : &found->second;
-}
-
-/* At @t, is it certain that a superblock has this mark, or hold? Somebody was told so, and nobody began to end it. */
-bool Judge::must_hold(uint32_t bit, Time t) const
-{
-	/* nobody has seen yet which of the two it is: the next superblock may make a torn one whole */
-	bool held = marks & bit && !(half_released & bit && exposed >= t);
-
-	for (const Held &e : holds) {
-		if (e.kind == Do::release || e.kind == Do::rollback)
-			held &= e.sub >= t || (e.kind == Do::release ? !(e.bits() & bit) : e.bits() == bit || bit == MACHINE_HELD);
-		else
-			held |= e.bits() == bit && !e.error && e.done < t;
-	}
-	return held && !gave_up;
-}
-
-/* Is it possible? */
-bool Judge::may_hold(uint32_t bit, Time t) const
-{
-	bool held = marks & bit;
-
-	for (const Held &e : holds) {
-		if (e.kind == Do::release)
-			held &= !(e.bits() & bit) || e.error || e.done >= t;
-		else if (e.kind != Do::rollback)
-			held |= e.bits() == bit && e.sub < t;
-	}
-	return held;
 }
 
 /* It holds all that was acknowledged before it was asked for. */
@@ -366,15 +337,14 @@ Violation Judge::check_mark(const Held &mark) const
 
 Violation Judge::check_holds(const History &h, bool failures)
 {
-	holds = h.holds;
-	gave_up = h.gave_up;
+	holds.begin(h, exposed);
 	back.reset();
 	back_done = NEVER;
-	for (const Held &e : holds) {
+	for (const Held &e : holds.asked()) {
 		const std::string what = std::string(1, static_cast<char>(e.kind)) + " of mark " + std::to_string(e.mark);
-		const bool unknown = e.error == -ENOENT && !must_hold(e.bits(), e.sub);
+		const bool unknown = e.error == -ENOENT && !holds.must(e.bits(), e.sub);
 
-		if (e.kind == Do::mark && !e.error && !(gave_up && e.seq == ~0ull)) {
+		if (e.kind == Do::mark && !e.error && !(holds.gave_up() && e.seq == ~0ull)) {
 			if (Violation v = check_mark(e); v.any())
 				return v;
 		}
@@ -390,10 +360,8 @@ Violation Judge::check_holds(const History &h, bool failures)
 		back = Link{.seq = e.seq, .volume = *volume, .hi = NEVER, .sub = e.sub};
 		back_done = e.error ? NEVER : e.done;
 	}
-	const auto log = std::find_if(h.flushes.begin(), h.flushes.end(), [](const Flush &f) { return f.disk == LOG_DISK; });
-	settled = log == h.flushes.end() ? NEVER : log->sub;
 	for (const Write &w : h.writes)
-		if (w.disk == HOME_DISK && must_hold(MACHINE_HELD, w.sub) && (w.sub >= settled || hold_known))
+		if (w.disk == HOME_DISK && holds.keeps_home(w.sub))
 			return {"hold", "the home is written at " + std::to_string(w.sub) + ", under a hold"};
 	return {};
 }
@@ -525,10 +493,10 @@ Violation Judge::at(const Found &f, Time t) const
 
 	for (uint32_t bit = 1; bit <= MACHINE_HELD; bit <<= 1) {
 		const std::string what = bit == MACHINE_HELD ? "the hold" : "a mark";
-		if (!(f.marks & bit) && must_hold(bit, t))
+		if (!(f.marks & bit) && holds.must(bit, t))
 			return {"mark", what + " (" + std::to_string(bit) + ") is lost"};
 		/* until then, half of what was asked for before the cut may become a whole */
-		if ((f.marks & bit) && !may_hold(bit, t) && exposed < t)
+		if ((f.marks & bit) && !holds.may(bit, t) && exposed < t)
 			return {"mark", what + " (" + std::to_string(bit) + ") is there, and nobody asked for it, or it was released"};
 	}
 	if (back_done < t && !is_back(link))
@@ -547,7 +515,7 @@ Violation Judge::lost(const Found &before, const Found &found, Time t) const
 	if (back_done < t && !is_back(link_of(found)))
 		return {"rollback", "what a rollback gave up is back"};
 	for (uint32_t bit = 1; exposed < t && bit <= MACHINE_HELD; bit <<= 1)
-		if (!(found.marks & bit) && must_hold(bit, t))
+		if (!(found.marks & bit) && holds.must(bit, t))
 			return {"mark", "a mark (" + std::to_string(bit) + ") is lost"};
 	/* it was not acknowledged yet */
 	if (is_back(link_of(before)) && back->sub < t)
@@ -574,19 +542,11 @@ void Judge::advance(const Found &f, const Value *volume, Time t)
 	}
 	fill_tables();
 	const Link is = link_of(f);
-	hold_known = must_hold(MACHINE_HELD, t) && (hold_known || t >= settled);
 	base_seq = is.seq;
 	for (size_t i = 0; i < chain.size() && i <= f.link && f.link < chain.size(); i++)
 		former[chain[i].seq] = chain[i].volume;
 	former.erase(former.upper_bound(base_seq), former.end());
-	if (exposed < t)
-		half_released = 0;
-	if (gave_up)
-		half_released = ~0u;
-	for (const Held &e : holds)
-		if (e.kind == Do::release && e.sub < t && e.done >= t)
-			half_released |= e.bits();
-	marks = f.marks;
+	holds.advance(f.marks, t);
 	half_back = (is_back(is) && back_done >= t) || (half_back && exposed >= t);
 	for (const Link &l : chain)
 		if (l.sub < t)

@@ -16,7 +16,7 @@
 #include <map>
 #include <optional>
 
-#include "world.h"
+#include "holds.h"
 
 namespace sim {
 
@@ -74,12 +74,7 @@ private:
 	std::vector<Link> chain;
 	Time first_ack = NEVER;		/* of a flush or FUA in this generation */
 	std::map<uint64_t, std::vector<Value>> former;	/* the volume after each record before this generation */
-	uint32_t marks = 0;		/* that it began with */
-	uint32_t half_released = 0;	/* of them, those whose release was on its way when the power was cut */
-	std::vector<Held> holds;
-	bool gave_up = false;
-	bool hold_known = false;	/* somebody was told of the hold, or it outlived a recovery of the intent device */
-	Time settled = NEVER;		/* no batch of a former generation is applied from here on */
+	Holds holds;
 	std::optional<Link> back;	/* the mark that it returned to; sub: when that began */
 	Time back_done = NEVER;
 	Time exposed = NEVER;		/* the first operation of this generation */
@@ -103,8 +98,6 @@ private:
 	const Link &link_of(const Found &f) const { return f.link < chain.size() ? chain[f.link] : *back; }
 	bool is_back(const Link &l) const { return back && l.seq == back->seq; }
 	const std::vector<Value> *volume_at(uint64_t seq) const;
-	bool must_hold(uint32_t bit, Time t) const;
-	bool may_hold(uint32_t bit, Time t) const;
 	Violation check_mark(const Held &mark) const;
 	Violation check_holds(const History &h, bool failures);
 };
