@@ -59,7 +59,7 @@ ms() { awk '{ print int($1 * 1000) }' /proc/uptime; }
 	holds "$home" 0 8192 second
 }
 
-# hurries WORD..: with 60 writes on their way beside reads, one every half second, whoever asks for them waits for less.
+# hurries WORD..: with 60 writes on their way beside reads, one every half second or less, whoever asks for them waits for less.
 hurries() {
 	vol=$(mkvol v "$home" "$log" "$@")
 	scatter 60
@@ -86,7 +86,7 @@ hurries() {
 	hurries --intent "$(mkdisk intent 8)"
 }
 
-@test "an intent device gets 256 KiB every half second while the home is read from" {
+@test "an intent device gets 256 KiB every 1.5 s while the home is read from" {
 	vol=$(mkvol v "$home" "$log" --intent "$(mkdisk intent 16)")
 	scatter 160
 	read_on
@@ -98,5 +98,5 @@ hurries() {
 	wait_for 60 collected $((159 * 16))	# the last one waits for the log's promise
 	took=$(($(ms) - start))
 	echo "$took ms"
-	[ $took -ge 1900 ]
+	[ $took -ge 5500 ]
 }
