@@ -82,11 +82,17 @@ void batch_clear(struct jbatch *b)
 	jindex_clear(b->index);
 	b->weight = 0;
 	b->begun = false;
-	b->urgent = false;
 	b->error = 0;
 	if (b->last_bio)
 		bio_put(b->last_bio);
 	b->last_bio = NULL;
+}
+
+static void home_ended(struct jbatch *b, struct bio *bio)
+{
+	bio_put(bio);
+	if (atomic_dec_return(&b->inflight) < BATCH_DEPTH)
+		wake_up(&b->wait);
 }
 
 static void home_end_io(struct bio *bio)
@@ -94,12 +100,18 @@ static void home_end_io(struct bio *bio)
 	struct jbatch *b = bio->bi_private;
 
 	/* a home that discards only elsewhere loses nothing but the space */
-	if (bio->bi_status && bio_op(bio) != REQ_OP_READ &&
+	if (bio->bi_status &&
 	    !(bio_op(bio) == REQ_OP_DISCARD && bio->bi_status == BLK_STS_NOTSUPP))
 		cmpxchg(&b->error, 0, blk_status_to_errno(bio->bi_status));
-	bio_put(bio);
-	if (atomic_dec_return(&b->inflight) < BATCH_DEPTH)
-		wake_up(&b->wait);
+	home_ended(b, bio);
+}
+
+static void hurry_end_io(struct bio *bio)
+{
+	struct jbatch *b = bio->bi_private;
+
+	WRITE_ONCE(b->hurries, false);
+	home_ended(b, bio);
 }
 
 static bool is_pressed(struct journal *j)
@@ -112,16 +124,19 @@ static bool is_pressed(struct journal *j)
 	return pressed;
 }
 
-/* What was sent when nobody waited for it goes last, unless the checkpoint target is told. */
+/*
+ * What was sent when nobody waited for it goes last, unless the checkpoint target is told; again and
+ * again, since another table forgets it.
+ */
 static void home_hurry(struct journal *j, struct jbatch *b)
 {
 	struct bio *bio = bio_alloc_bioset(j->home, 1, REQ_OP_READ | REQ_IDLE, GFP_NOIO,
 					   &j->home_bios);
 
-	bio->bi_end_io = home_end_io;
+	bio->bi_end_io = hurry_end_io;
 	bio->bi_private = b;
 	__bio_add_page(bio, j->hurry_page, PAGE_SIZE, 0);
-	b->urgent = true;
+	b->hurries = true;
 	atomic_inc(&b->inflight);
 	submit_bio_noacct(bio);
 }
@@ -130,7 +145,7 @@ static void home_hurry(struct journal *j, struct jbatch *b)
 static void wait_below(struct journal *j, struct jbatch *b, int n)
 {
 	while (!wait_event_timeout(b->wait, atomic_read(&b->inflight) < n, BATCH_LOOK))
-		if (!b->urgent && is_pressed(j))
+		if (!READ_ONCE(b->hurries) && is_pressed(j))
 			home_hurry(j, b);
 }
 
@@ -139,12 +154,9 @@ static struct bio *home_bio(struct journal *j, struct jbatch *b, struct jsec hom
 	struct bio *bio;
 
 	wait_below(j, b, BATCH_DEPTH);
-	b->urgent = is_pressed(j);
 	if (b->coalesced)
 		opf |= MEMBER_ANY | (b == &j->batch[1] ? MEMBER_ODD : 0) |
-		       (j->batch_early ? MEMBER_EARLY : 0) | (b->urgent ? MEMBER_URGENT : 0);
-	else if (b->urgent)
-		opf |= REQ_SYNC;
+		       (j->batch_early ? MEMBER_EARLY : 0);
 	bio = bio_alloc_bioset(j->home, BATCH_VECS, opf, GFP_NOIO, &j->home_bios);
 	bio->bi_iter.bi_sector = home.v;
 	bio->bi_end_io = home_end_io;
@@ -157,6 +169,9 @@ static void home_send(struct journal *j, struct jbatch *b, struct bio *bio)
 	if (b->coalesced && !b->begun)
 		bio->bi_opf |= MEMBER_FIRST;
 	b->begun = true;
+	/* as it is now: the newest one counts */
+	if (is_pressed(j))
+		bio->bi_opf |= b->coalesced ? MEMBER_URGENT : REQ_SYNC;
 	this_cpu_inc(j->stats->home_writes);
 	this_cpu_add(j->stats->home_sectors, bio_sectors(bio));
 	atomic_inc(&b->inflight);

@@ -161,7 +161,7 @@ struct jbatch {
 	bool		several;	/* it has */
 	bool		begun;		/* a bio of it was sent */
 	bool		lone;		/* its last bio is its only one, and nothing of it was ever sent */
-	bool		urgent;		/* the checkpoint target knows that somebody waits for it */
+	bool		hurries;	/* a read that hurries its bios is on its way */
 	enum {
 		BATCH_GATHER,
 		BATCH_WRITE,
