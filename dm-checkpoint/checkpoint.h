@@ -5,8 +5,8 @@
  *
  * target.c is the device-mapper side: table, status, and which bio goes which
  * way. fence.c keeps the order of epochs; intent.c collects batches of several
- * epochs, and intent_apply.c brings them home; pace.c says how fast either may go. Nothing in memory outlives the table: a reload at any time starts
- * with an empty state.
+ * epochs, and intent_apply.c brings them home; pace.c says how fast either may go.
+ * Nothing in memory outlives the table: a reload at any time starts with an empty state.
  *
  * Step numbers: F1 admit, F2 hold, F3 fence, F4 flush, F5 done; I1 collect, I2
  * commit, I3 apply, I4 retire.

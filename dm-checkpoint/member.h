@@ -20,7 +20,7 @@
  * last one of the batch before has been. Two such batches differ in MEMBER_ODD: a
  * suspended device may get them in another order.
  *
- * A read with is_hurry() reads nothing: somebody waits now for what was sent before. Whoever
+ * A member that is a read reads nothing: somebody waits now for what was sent before. Whoever
  * knows nothing of it reads as it says.
  */
 #ifndef JBD_MEMBER_H
@@ -36,16 +36,10 @@
 #define MEMBER_MARKS	(MEMBER_ANY | MEMBER_FIRST | MEMBER_LAST | MEMBER_ODD | MEMBER_EARLY | \
 			 MEMBER_URGENT)
 
-/* @opf: of a write, discard or write-zeroes. */
+/* @opf: of any bio; nobody else's read has REQ_IDLE at all. */
 static inline bool is_member(blk_opf_t opf)
 {
 	return (opf & (REQ_IDLE | REQ_SYNC | REQ_PREFLUSH)) == REQ_IDLE;
-}
-
-/* @opf: of a read; nobody else's has REQ_IDLE */
-static inline bool is_hurry(blk_opf_t opf)
-{
-	return (opf & (REQ_IDLE | REQ_SYNC)) == REQ_IDLE;
 }
 
 #endif

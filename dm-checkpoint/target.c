@@ -163,7 +163,7 @@ static int checkpoint_map(struct dm_target *ti, struct bio *bio)
 
 	bio_set_dev(bio, c->home->bdev);
 	if (!op_is_write(bio_op(bio))) {
-		if (is_hurry(bio->bi_opf)) {
+		if (is_member(bio->bi_opf)) {
 			fence_hurry(c);
 			return end(bio, BLK_STS_OK);
 		}

@@ -130,7 +130,7 @@ static bool is_pressed(struct journal *j)
  */
 static void home_hurry(struct journal *j, struct jbatch *b)
 {
-	struct bio *bio = bio_alloc_bioset(j->home, 1, REQ_OP_READ | REQ_IDLE, GFP_NOIO,
+	struct bio *bio = bio_alloc_bioset(j->home, 1, REQ_OP_READ | MEMBER_ANY, GFP_NOIO,
 					   &j->home_bios);
 
 	bio->bi_end_io = hurry_end_io;

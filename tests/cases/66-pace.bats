@@ -13,11 +13,14 @@ setup() {
 	log=$(mkdisk log 32)
 }
 
-# read_on: the home is read from until the test ends.
+# read_on: from when it returns, the home is read from until the test ends.
 read_on() {
+	before=$(counter v-home 7)	# reads
 	spawn fio --name=reads --filename="$vol" --rw=randread --bs=4k --direct=1 --offset=32m --time_based --runtime=600 --thread \
 		--output=/dev/null
+	wait_for 20 reads
 }
+reads() { [ "$(counter v-home 7)" -gt "$before" ]; }
 
 # scatter COUNT: so many writes that are no neighbours.
 scatter() {
@@ -64,9 +67,6 @@ hurries() {
 	vol=$(mkvol v "$home" "$log" "$@")
 	scatter 60
 	read_on
-	before=$(counter v-home 7)	# reads
-	reads() { [ "$(counter v-home 7)" -gt "$before" ]; }
-	wait_for 20 reads
 	checkpoint_idly
 	sent() { [ "$(vstat v 27)" -ge 59 ]; }	# home writes
 	wait_for 20 sent
@@ -90,9 +90,6 @@ hurries() {
 	vol=$(mkvol v "$home" "$log" --intent "$(mkdisk intent 16)")
 	scatter 160
 	read_on
-	before=$(counter v-home 7)
-	reads() { [ "$(counter v-home 7)" -gt "$before" ]; }
-	wait_for 20 reads
 	start=$(ms)
 	checkpoint_idly
 	wait_for 60 collected $((159 * 16))	# the last one waits for the log's promise
