@@ -10,7 +10,9 @@
  *   2. A batch is committed when all its members are in its slot, and none has
  *      failed; its last member ends when it is at home, flushed and retired, or
  *      has failed. So what is written past batches later is not undone by one.
- *   3. While a committed batch is not retired, nothing else is written home.
+ *   3. While a committed batch is not retired, or one is that may be committed
+ *      because neither its commit block nor what should void that could be
+ *      written, nothing else is written home.
  *   4. The next batch is collected while one is applied; a member that comes
  *      before the commit of the batch before it is durable is held.
  *   5. The number of a batch is used again only if no commit block with it is
@@ -375,7 +377,7 @@ bool intent_lets_pass(struct checkpoint *c)
 	bool pass;
 
 	spin_lock_irq(&c->lock);
-	pass = !in->applies;
+	pass = !in->applies && !READ_ONCE(in->unvoided);
 	if (!pass)
 		queue_work(in->wq, &in->work);
 	spin_unlock_irq(&c->lock);

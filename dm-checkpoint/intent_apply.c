@@ -11,6 +11,7 @@
  * that is torn is none.
  */
 #include <linux/mm.h>
+#include <linux/rcupdate.h>
 #include <linux/slab.h>
 
 #include "intent.h"
@@ -223,6 +224,7 @@ int intent_void(struct intent *in, u64 number)
  * A batch's way home
  *--------------------------------------------------------------*/
 
+/* Device mapper waits for an RCU grace period between the last suspend and the end of @in: whoever was waited for is out. */
 static void home_end_io(struct bio *bio)
 {
 	struct intent *in = bio->bi_private;
@@ -230,8 +232,10 @@ static void home_end_io(struct bio *bio)
 	if (bio->bi_status)
 		cmpxchg(&in->error, 0, blk_status_to_errno(bio->bi_status));
 	bio_put(bio);
+	rcu_read_lock();
 	if (atomic_dec_return(&in->at_home) < (int)in->c->depth)
 		wake_up(&in->wait);
+	rcu_read_unlock();
 }
 
 /* Room at the home for one more write. */

@@ -12,6 +12,8 @@
  * A crash leaves any part of the batch at home, or with an intent device below
  * all of it or nothing.
  */
+#include <linux/rcupdate.h>
+
 #include "journal.h"
 #include "trace.h"
 #include "../dm-checkpoint/member.h"
@@ -88,11 +90,14 @@ void batch_clear(struct jbatch *b)
 	b->last_bio = NULL;
 }
 
+/* Device mapper waits for an RCU grace period between the last suspend and the end of @b: whoever was waited for is out. */
 static void home_ended(struct jbatch *b, struct bio *bio)
 {
 	bio_put(bio);
+	rcu_read_lock();
 	if (atomic_dec_return(&b->inflight) < BATCH_DEPTH)
 		wake_up(&b->wait);
+	rcu_read_unlock();
 }
 
 static void home_end_io(struct bio *bio)

@@ -186,7 +186,10 @@ void journal_serve_commits(struct journal *j)
 	journal_serve(&served, status);
 }
 
-/* When the lock is free again the journal may be gone: whoever stops one that failed waits for this. [lock] */
+/*
+ * When the lock is free again the journal may be gone. Whoever stops it waits for this, with the lock: without an
+ * error nothing but the end that serves him is left then, so he needs to be woken only after one. [lock]
+ */
 static void commit_ended(struct journal *j)
 {
 	lockdep_assert_held(&j->lock);

@@ -256,9 +256,9 @@ void journal_presuspend(struct dm_target *ti)
 static void life_stop(struct journal *j)
 {
 	journal_commit_all(j, MAX_SCHEDULE_TIMEOUT);
-	/* after an error some may be under way */
-	wait_event(j->idle_wait, !READ_ONCE(j->log_writes));
 	spin_lock_irq(&j->lock);
+	/* the last one may still be in the act of ending; after an error some may be under way */
+	wait_event_lock_irq(j->idle_wait, !j->log_writes, j->lock);
 	j->ckpt_stop = true;
 	spin_unlock_irq(&j->lock);
 	cancel_delayed_work_sync(&j->autocommit_work);

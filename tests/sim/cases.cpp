@@ -23,6 +23,7 @@ simk_mood random_mood(Random &r)
 	m.works = r.of<unsigned char>({1, 8, 40});
 	m.disks = r.of<unsigned char>({1, 8, 40});
 	m.newest = r.of<unsigned char>({0, 0, 100, 200});
+	m.beside = r.of<unsigned char>({0, 0, 30, 150});
 	return m;
 }
 
@@ -335,7 +336,7 @@ std::string Case::text() const
 	for (const Generation &g : gens) {
 		out << '/' << g.seed << ',' << g.pick << ',' << unsigned(g.mood.preempt) << ',' << unsigned(g.mood.early) << ','
 		    << unsigned(g.mood.fibers) << ',' << unsigned(g.mood.works) << ',' << unsigned(g.mood.disks) << ','
-		    << unsigned(g.mood.newest) << ':';
+		    << unsigned(g.mood.newest) << ',' << unsigned(g.mood.beside) << ':';
 		for (const Item &i : g.items)
 			out << (i.join ? "." : "") << static_cast<char>(i.kind) << i.sector << '+' << i.sectors;
 	}
@@ -346,7 +347,7 @@ bool Case::parse(const std::string &text, Case &out)
 {
 	std::istringstream in(text);
 	char comma;
-	unsigned n[6];
+	unsigned n[7];
 
 	out = Case();
 	each_option(out.opts, [&](auto &v) { in >> v >> comma; });
@@ -362,7 +363,7 @@ bool Case::parse(const std::string &text, Case &out)
 		for (unsigned &v : n)
 			in >> comma >> v;
 		auto byte = [](unsigned v) { return static_cast<unsigned char>(v); };
-		g.mood = {byte(n[0]), byte(n[1]), byte(n[2]), byte(n[3]), byte(n[4]), byte(n[5])};
+		g.mood = {byte(n[0]), byte(n[1]), byte(n[2]), byte(n[3]), byte(n[4]), byte(n[5]), byte(n[6])};
 		in >> comma;
 		while (in.peek() != '/' && in.peek() != std::istringstream::traits_type::eof()) {
 			Item i = {Do::write};

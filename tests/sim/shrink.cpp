@@ -52,6 +52,8 @@ Case shrink(const Case &start, const Violation &wanted, double seconds)
 	for (size_t g = 0; g < best.gens.size(); g++) {
 		if (best.gens[g].mood.preempt)
 			change([&](Case &c) { c.gens[g].mood.preempt = 0; });
+		if (best.gens[g].mood.beside)
+			change([&](Case &c) { c.gens[g].mood.beside = 0; });
 		for (size_t i = 0; i < best.gens[g].items.size() && !late(); i++) {
 			if (best.gens[g].items[i].sectors > 1 && best.gens[g].items[i].sectors < 0x100)
 				change([&](Case &c) { c.gens[g].items[i].sectors = 1; });

@@ -33,7 +33,7 @@ struct simk_fiber {
 	void (*fn)(void *arg);
 	void *arg, *slot, *fake_stack;
 	struct simk_timer timer;
-	bool timed_out;
+	bool timed_out, irq_off;	/* the latter: while it waits for a spinlock */
 };
 
 static struct {
@@ -42,6 +42,7 @@ static struct {
 	struct simk_fiber *running, *ready[256];
 	unsigned int nr_ready, depth;
 	bool irq_off, in_irq, failed;
+	bool beside;			/* a second processor runs */
 	struct simk_timer *timers;
 	char why[512];
 } m;
@@ -499,17 +500,56 @@ void simk_sleep(uint64_t ns)
 	simk_wait(NULL, ns);
 }
 
+/*
+ * Whoever wakes holds a spinlock or is an interrupt: @f runs on another processor meanwhile, until it sleeps, is
+ * preempted, or needs a lock that is held.
+ */
+static void run_beside(struct simk_fiber *f)
+{
+	struct simk_fiber *waker = m.running;
+	unsigned int depth = m.depth;
+	bool irq_off = m.irq_off, in_irq = m.in_irq;
+	void *sp = main_sp;
+#if defined(__SANITIZE_ADDRESS__)
+	const void *stack = main_stack;
+	size_t size = main_size;
+#endif
+
+	m.depth = 0;
+	m.irq_off = m.in_irq = false;
+	m.beside = true;
+	to_fiber(f);
+	m.beside = false;
+	m.running = waker;
+	m.depth = depth;
+	m.irq_off = irq_off;
+	m.in_irq = in_irq;
+	main_sp = sp;
+#if defined(__SANITIZE_ADDRESS__)
+	main_stack = stack;
+	main_size = size;
+#endif
+	if (m.failed)
+		simk_fail("the other processor failed");
+}
+
 void simk_wake(struct simk_queue *q)
 {
-	while (q->first) {
-		struct simk_fiber *f = q->first;
+	struct simk_fiber *f, *next;
 
-		q->first = f->next;
+	for (f = q->first; f; f = f->next) {
 		f->waits = NULL;
 		simk_timer_cancel(&f->timer);
-		make_ready(f);
 	}
-	q->last = NULL;
+	f = q->first;
+	q->first = q->last = NULL;
+	for (; f; f = next) {
+		next = f->next;
+		if ((m.depth || m.irq_off || m.in_irq) && !m.beside && chance(m.mood.beside))
+			run_beside(f);
+		else
+			make_ready(f);
+	}
 }
 
 /*----------------------------------------------------------------
@@ -518,6 +558,15 @@ void simk_wake(struct simk_queue *q)
 
 void simk_lock(bool *held, const char *name)
 {
+	struct simk_fiber *f = m.running;
+
+	if (*held && m.beside && !m.depth) {
+		f->irq_off = m.irq_off;
+		m.irq_off = false;
+		make_ready(f);
+		to_main(&f->fake_stack);
+		m.irq_off = f->irq_off;
+	}
 	if (*held)
 		simk_fail("%s is taken twice", name);
 	*held = true;

@@ -2,9 +2,11 @@
 /*
  * The machine under the fake kernel: fibers, virtual time, and one scheduler that draws every choice from a seed.
  *
- * Always true: one fiber runs at a time and switches only where it holds no spinlock and interrupts are on, so a
- * spinlock is never contended, and taking one twice is an error at once. Completions of the disks run between fibers,
- * in interrupt context. A machine is left by abandoning it: its memory goes as a whole.
+ * Always true: one fiber runs at a time and switches only where it holds no spinlock and interrupts are on. Completions
+ * of the disks run between fibers, in interrupt context. The one exception is a fiber that is woken where its waker
+ * cannot be preempted: it may run on a second processor at once, and gives way where it needs a spinlock that is held.
+ * Anywhere else a spinlock is never contended, and taking one twice is an error at once. A machine is left by
+ * abandoning it: its memory goes as a whole.
  */
 #ifndef SIMK_H
 #define SIMK_H
@@ -30,6 +32,7 @@ struct simk_mood {
 	unsigned char early;		/* a timer, though others could run */
 	unsigned char fibers, works, disks;	/* weights of the classes */
 	unsigned char newest;		/* the youngest of the class instead of any */
+	unsigned char beside;		/* a second processor for whom an interrupt or the holder of a spinlock wakes */
 };
 
 struct simk_timer {
@@ -68,7 +71,7 @@ void **simk_fiber_slot(void);		/* one pointer of the running fiber's own */
 void simk_timer_arm(struct simk_timer *t, uint64_t expires);
 void simk_timer_cancel(struct simk_timer *t);
 
-/* locks: nesting and interrupts are checked here, nothing is ever waited for */
+/* locks: nesting and interrupts are checked here; only on the second processor is one waited for */
 void simk_lock(bool *held, const char *name);
 void simk_unlock(bool *held, const char *name);
 void simk_irq_off(const char *name);

@@ -23,6 +23,17 @@ static inline void wake_up(wait_queue_head_t *w)
 			simk_wait(&(w).q, 0);	\
 	} while (0)
 
+/* called and left with @lock held */
+#define wait_event_lock_irq(w, cond, lock)		\
+	do {						\
+		while (!(cond)) {			\
+			simk_unlock(&(lock).held, #lock);	\
+			simk_irq_on(#lock);		\
+			simk_wait(&(w).q, 0);		\
+			spin_lock_irq(&(lock));		\
+		}					\
+	} while (0)
+
 /* 0 only if the time is over and @cond does not hold */
 #define wait_event_timeout(w, cond, ticks)							\
 	({											\
