@@ -69,7 +69,7 @@ load_grew() { [ "$(vstat v 16)" -gt $(($1 + 50)) ]; }
 	slow=$(mkdm slow delay "$home" 0 400)
 	vol=$(mkvol v "$slow" "$log")
 	timeout -k 1 $((200 * VM_SCALE)) fio --name=w --filename="$vol" --direct=1 --ioengine=libaio --iodepth=64 --rw=randwrite --bs=64k \
-		--size=64m --io_size=48m --verify=crc32c --verify_fatal=1 --randseed=5 --serialize_overlap=1 --output=/tmp/w.log
+		--size=64m --io_size=32m --verify=crc32c --verify_fatal=1 --randseed=5 --serialize_overlap=1 --output=/tmp/w.log
 	[ "$(vstat v 22)" -gt 0 ]
 	[ "$(vstat v 10)" -eq 0 ]
 }
