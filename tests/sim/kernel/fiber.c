@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Fibers, time, memory and the scheduler.
+ * Fibers, time and the scheduler.
  *
  * Always true: all choices come from one generator, so a seed and a mood give the same run again; a failure ends the
  * run at once, and nothing of the machine runs after it.
@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/time.h>
 
 #include "simk.h"
@@ -21,8 +20,6 @@
 #endif
 
 #define STACK_BYTES	(96 << 10)
-#define ARENA_BYTES	(512ul << 20)
-#define PAGE		4096
 
 struct simk_fiber {
 	void *sp;
@@ -50,80 +47,6 @@ static struct {
 static struct simk_fiber *pool, *all;
 static uint64_t turns;			/* of fibers, of all machines */
 static void *main_sp;
-
-/*----------------------------------------------------------------
- * Memory
- *--------------------------------------------------------------*/
-
-#if defined(__SANITIZE_ADDRESS__)
-static void **blocks;
-static size_t nr_blocks, cap_blocks;
-
-void *simk_alloc(size_t bytes, size_t align, bool zero)
-{
-	void *p = aligned_alloc(align < 16 ? 16 : align, (bytes + align - 1) / align * align + align);
-
-	if (zero)
-		memset(p, 0, bytes);
-	if (nr_blocks == cap_blocks) {
-		cap_blocks = cap_blocks ? 2 * cap_blocks : 1024;
-		blocks = realloc(blocks, cap_blocks * sizeof(*blocks));
-	}
-	blocks[nr_blocks++] = p;
-	return p;
-}
-
-/* Freed memory stays poisoned until the machine goes. */
-void simk_free(const void *p)
-{
-	if (p)
-		__asan_poison_memory_region(p, 16);
-}
-
-static void memory_reset(void)
-{
-	while (nr_blocks) {
-		__asan_unpoison_memory_region(blocks[--nr_blocks], 16);
-		free(blocks[nr_blocks]);
-	}
-}
-#else
-static char *arena;
-static size_t arena_used;
-
-void *simk_alloc(size_t bytes, size_t align, bool zero)
-{
-	size_t at;
-
-	(void)zero;		/* all of it is, until used */
-	if (align < 16)
-		align = 16;
-	if (!arena) {
-		arena = mmap(NULL, ARENA_BYTES, PROT_READ | PROT_WRITE,
-			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-		if (arena == MAP_FAILED)
-			abort();
-	}
-	at = (arena_used + align - 1) & ~(align - 1);
-	/* it is used up by what never comes to an end */
-	if (at + bytes > ARENA_BYTES)
-		simk_fail("P5 the machine needs more than its memory");
-	arena_used = at + bytes;
-	return arena + at;
-}
-
-void simk_free(const void *p)
-{
-	(void)p;
-}
-
-static void memory_reset(void)
-{
-	if (arena_used)
-		madvise(arena, (arena_used + PAGE - 1) & ~(size_t)(PAGE - 1), MADV_DONTNEED);
-	arena_used = 0;
-}
-#endif
 
 /*----------------------------------------------------------------
  * Switching
@@ -268,7 +191,7 @@ void simk_reset(uint64_t seed, const struct simk_mood *mood)
 
 	if (!turns)
 		watchdog_start();
-	memory_reset();
+	simk_memory_reset();
 	memset(&m, 0, sizeof(m));
 	m.random = seed * 0x9e3779b97f4a7c15ull + 0x1234567;
 	m.mood = *mood;

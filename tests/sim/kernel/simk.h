@@ -45,6 +45,7 @@ struct simk_timer {
 /* memory; all of it is the machine's */
 void *simk_alloc(size_t bytes, size_t align, bool zero);
 void simk_free(const void *p);
+void simk_memory_reset(void);		/* the machine goes */
 
 /* the machine */
 void simk_reset(uint64_t seed, const struct simk_mood *mood);
