@@ -86,7 +86,9 @@ works() { spawn operation "$1" && done_soon $!; }
 	wait_for 20 waiting 1
 	dmsetup message d 0 powercut
 	wait_for 20 ended $job
-	run ! wait $job
+	status=0
+	wait $job || status=$?
+	[ "$status" -ne 0 ]
 	dmsetup message d 0 restore
 	zeroes "$disk" 0 8
 	spawn fill "$disk" 0 8 kept

@@ -235,7 +235,9 @@ verify() {
 	wait_for 20 waiting log
 	dmsetup message sim-log 0 powercut
 	wait_for 20 ended $pending
-	run ! wait $pending
+	status=0
+	wait $pending || status=$?
+	[ "$status" -ne 0 ]
 	run ! at_most fill "$vol" 64 64 later
 	dmsetup message sim-log 0 restore
 	at_most jbdctl close v

@@ -164,9 +164,9 @@ tree() {
 }
 
 @test "one that waits for a checkpoint is told when a mark or a hold comes in between" {
-	modprobe dm-delay
-	slow=$(mkdm slow delay "$home" 0 300)
-	vol=$(mkvol v "$slow" "$log")
+	below=$(mkdm below linear "$home" 0)
+	vol=$(mkvol v "$below" "$log")
+	dmsetup suspend --noflush --nolockfs below
 	for i in 1 2 3 4 5 6 7 8 9; do
 		fill "$vol" $((i * 100)) 8 "epoch $i" dsync
 	done
@@ -174,8 +174,14 @@ tree() {
 	waiter=$!
 	asked() { [ "$(vstat v 6)" != - ]; }
 	wait_for 30 asked
-	jbdctl checkpoint v --hold
-	run wait $waiter
+	jbdctl checkpoint v --hold 3>&- &
+	holder=$!
+	held() { [ "$(status_of .held)" = true ]; }
+	wait_for 30 held
+	dmsetup resume below
+	wait $holder
+	status=0
+	wait $waiter || status=$?
 	cat /tmp/waiter
 	[ "$status" -eq 4 ]
 	grep -q -- --release /tmp/waiter
