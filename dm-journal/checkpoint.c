@@ -346,7 +346,7 @@ u64 journal_request_checkpoint(struct journal *j, u64 seq)
 	seq = journal_hold_clip(j, seq);
 	if (j->open && j->open->seq <= seq) {
 		j->want_seq = j->open->seq;
-		kthread_queue_work(j->commit_worker, &j->commit_work);
+		journal_kick_commit(j);
 	}
 	if (journal_is_home(j, seq)) {
 		queue_work(j->admit_wq, &j->event_work);

@@ -2,8 +2,10 @@
 /*
  * Commit: records become durable, and flushes are served from that.
  *
- * Always true: records are sealed, linked and submitted in order of sequence,
- * each as one FUA write of bytes that never change again; durable.seq is the
+ * Always true: records are sealed and linked in order of sequence, by one
+ * task at a time: whoever finds one at it leaves, and that task looks again
+ * when it is done. A record is one FUA write of bytes that never change again;
+ * writes end in any order; durable.seq is the
  * last of an unbroken run of written records; a waiter is served only when
  * durable.seq has reached its target, or with an error after the error was
  * latched.
@@ -31,15 +33,7 @@ static bool commit_is_due(const struct journal *j)
 	return !j->commits || (j->commits < JOURNAL_COMMITS && j->nr_waiting >= j->crowd);
 }
 
-/* If it is not due yet, the end of a commit comes back here. [lock] */
-static void commit_kick(struct journal *j)
-{
-	if (commit_is_due(j))
-		kthread_queue_work(j->commit_worker, &j->commit_work);
-}
-
-/* Serve @bio when record @seq is durable: FUA writes, and flushes. [lock] */
-void journal_wait_commit(struct journal *j, struct bio *bio, u64 seq)
+bool journal_wait_commit(struct journal *j, struct bio *bio, u64 seq)
 {
 	struct jbio *b = jbio_of(bio);
 
@@ -51,8 +45,8 @@ void journal_wait_commit(struct journal *j, struct bio *bio, u64 seq)
 	if (j->open && j->open->seq <= seq) {
 		j->open->flags |= JFMT_RECORD_SYNC;
 		j->want_seq = j->open->seq;
-		commit_kick(j);
 	}
+	return commit_is_due(j) && space_close(j);
 }
 
 /* flush home: @b is durable in the log, now it waits for its checkpoint. [lock] */
@@ -68,17 +62,17 @@ static void commit_wait_home(struct journal *j, struct jbio *b)
 void journal_flush(struct journal *j, struct bio *bio)
 {
 	blk_status_t status = BLK_STS_OK;
-	unsigned long flags;
+	bool ready = false;
 	u64 target;
 
-	spin_lock_irqsave(&j->lock, flags);
+	spin_lock_irq(&j->lock);
 	this_cpu_inc(j->stats->flushes);
 	target = j->next_seq - 1;
 	trace_journal_flush(j, target, j->durable.seq);
 	if (j->error) {
 		status = BLK_STS_IOERR;
 	} else if (j->durable.seq < target) {
-		journal_wait_commit(j, bio, target);
+		ready = journal_wait_commit(j, bio, target);
 		bio = NULL;
 	} else if (j->opts.flush_home && !journal_is_home(j, target)) {
 		commit_end_epoch(j);
@@ -89,9 +83,11 @@ void journal_flush(struct journal *j, struct bio *bio)
 		commit_end_epoch(j);
 		this_cpu_inc(j->stats->elided);
 	}
-	spin_unlock_irqrestore(&j->lock, flags);
+	spin_unlock_irq(&j->lock);
 	if (bio)
 		journal_end(bio, status);
+	if (ready)
+		journal_commit(j);
 }
 
 /* C3: number, link and checksum the descriptors. The record is closed and has no writers. */
@@ -144,17 +140,18 @@ static blk_status_t commit_take_served(struct journal *j, struct list_head *serv
 {
 	struct jbio *b, *next;
 
-	list_for_each_entry_safe(b, next, &j->commit_waiters, list) {
+	list_for_each_entry(b, &j->commit_waiters, list) {
 		if (!j->error && b->target > j->durable.seq)
 			break;
 		j->nr_waiting--;
-		if (!j->error && j->opts.flush_home && !journal_is_home(j, b->target)) {
-			list_del(&b->list);
-			commit_wait_home(j, b);
-		} else {
-			list_move_tail(&b->list, served);
-		}
 	}
+	list_cut_before(served, &j->commit_waiters, &b->list);
+	if (!j->error && j->opts.flush_home)
+		list_for_each_entry_safe(b, next, served, list)
+			if (!journal_is_home(j, b->target)) {
+				list_del(&b->list);
+				commit_wait_home(j, b);
+			}
 	if (wq_has_sleeper(&j->idle_wait))
 		wake_up(&j->idle_wait);
 	if (j->nr_deferred)
@@ -166,12 +163,10 @@ static blk_status_t commit_take_served(struct journal *j, struct list_head *serv
 
 void journal_serve(struct list_head *served, blk_status_t status)
 {
-	while (!list_empty(served)) {
-		struct jbio *b = list_first_entry(served, struct jbio, list);
+	struct jbio *b, *next;
 
-		list_del(&b->list);
+	list_for_each_entry_safe(b, next, served, list)
 		journal_end(bio_of(b), status);
-	}
 }
 
 void journal_serve_commits(struct journal *j)
@@ -235,7 +230,8 @@ static void commit_end_io(struct bio *bio)
 			j->hold.cut_crc = le32_to_cpu(rec->header->crc);
 	}
 	trace_journal_durable(j, j->durable.seq, j->durable.pos, j->commits);
-	commit_kick(j);
+	if (commit_is_due(j))
+		journal_kick_commit(j);
 	status = commit_take_served(j, &served);
 	commit_ended(j);
 	spin_unlock_irqrestore(&j->lock, flags);
@@ -257,38 +253,71 @@ static void commit_submit(struct journal *j, struct jrec *rec)
 	submit_bio_noacct(&rec->bio);
 }
 
-/* C2-C4: close the open record if somebody waits for it, write what is closed. */
+/* C2: close the open record if that is due. May the next one be written? [lock] */
+static bool commit_is_ready(struct journal *j)
+{
+	const struct jrec *rec;
+
+	if (commit_is_due(j))
+		space_close(j);
+	rec = journal_rec(j, j->submit_seq);
+	return !j->error && j->submit_seq != j->next_seq && rec->state == JREC_CLOSED &&
+	       !atomic_read_acquire(&rec->writers);
+}
+
+/* C2-C4: write the next record, unless another task is about to. True: so may be the one behind it. */
+static bool commit_next(struct journal *j)
+{
+	struct jrec *rec;
+	struct jpos tail_pos;
+	u64 tail_seq, durable_seq;
+	bool again;
+
+	spin_lock_irq(&j->lock);
+	if (j->committing || !commit_is_ready(j)) {
+		spin_unlock_irq(&j->lock);
+		return false;
+	}
+	j->committing = true;
+	rec = journal_rec(j, j->submit_seq);
+	rec->state = JREC_WRITING;
+	j->log_writes++;
+	rec->len = jround_unit(&j->geo, rec->len);
+	j->submit_seq++;
+	j->commits += !!(rec->flags & JFMT_RECORD_SYNC);
+	tail_pos = j->tail.pos;
+	tail_seq = j->tail.seq;
+	durable_seq = j->durable.last;
+	spin_unlock_irq(&j->lock);
+
+	commit_seal(j, rec, tail_pos, tail_seq, durable_seq);
+	commit_submit(j, rec);
+
+	spin_lock_irq(&j->lock);
+	j->committing = false;
+	again = commit_is_ready(j);
+	spin_unlock_irq(&j->lock);
+	return again;
+}
+
 void journal_commit_work(struct kthread_work *work)
 {
 	struct journal *j = container_of(work, struct journal, commit_work);
 
-	for (;;) {
-		struct jrec *rec;
-		struct jpos tail_pos;
-		u64 tail_seq, durable_seq;
+	while (commit_next(j))
+		;
+}
 
-		spin_lock_irq(&j->lock);
-		if (commit_is_due(j))
-			space_close(j);
-		rec = journal_rec(j, j->submit_seq);
-		if (j->error || j->submit_seq == j->next_seq || rec->state != JREC_CLOSED ||
-		    atomic_read_acquire(&rec->writers)) {
-			spin_unlock_irq(&j->lock);
-			return;
-		}
-		rec->state = JREC_WRITING;
-		j->log_writes++;
-		rec->len = jround_unit(&j->geo, rec->len);
-		j->submit_seq++;
-		j->commits += !!(rec->flags & JFMT_RECORD_SYNC);
-		tail_pos = j->tail.pos;
-		tail_seq = j->tail.seq;
-		durable_seq = j->durable.last;
-		spin_unlock_irq(&j->lock);
+/* What is submitted in map() goes out behind it, so more than one write is left to the worker. */
+void journal_commit(struct journal *j)
+{
+	if (commit_next(j))
+		journal_kick_commit(j);
+}
 
-		commit_seal(j, rec, tail_pos, tail_seq, durable_seq);
-		commit_submit(j, rec);
-	}
+void journal_kick_commit(struct journal *j)
+{
+	kthread_queue_work(j->commit_worker, &j->commit_work);
 }
 
 /* Nothing acknowledged stays only in memory for longer than autocommit_ms. */
@@ -303,7 +332,7 @@ void journal_autocommit_work(struct work_struct *work)
 		due = j->open->opened + msecs_to_jiffies(j->opts.autocommit_ms);
 		if (time_after_eq(jiffies, due)) {
 			j->want_seq = j->open->seq;
-			kthread_queue_work(j->commit_worker, &j->commit_work);
+			journal_kick_commit(j);
 		} else {
 			queue_delayed_work(j->admit_wq, &j->autocommit_work, due - jiffies);
 		}
@@ -317,7 +346,7 @@ int journal_commit_all(struct journal *j, long timeout)
 	spin_lock_irq(&j->lock);
 	if (j->open) {
 		j->want_seq = j->open->seq;
-		kthread_queue_work(j->commit_worker, &j->commit_work);
+		journal_kick_commit(j);
 	}
 	spin_unlock_irq(&j->lock);
 	if (!wait_event_timeout(j->idle_wait, READ_ONCE(j->error) ||

@@ -73,7 +73,7 @@ static int hold_cut(struct journal *j, struct jcut *cut)
 
 	spin_lock_irq(&j->lock);
 	if (j->open && space_close(j))
-		kthread_queue_work(j->commit_worker, &j->commit_work);
+		journal_kick_commit(j);
 	j->epoch++;
 	cut->pos = j->head;
 	cut->seq = j->next_seq - 1;

@@ -245,6 +245,29 @@ static void shard_carve(struct jshard *sh, const struct jrun *new)
 }
 
 /*
+ * Put @new in the place of @old, the entry at the cursor, if it covers just that and joins neither
+ * neighbour; @right is the one behind, or NULL. This is what most overwrites are. False: it is not so.
+ */
+static bool shard_replace(struct jshard *sh, struct jbt_cursor *c, const struct jrun *old,
+			  const struct jrun *right, const struct jrun *new)
+{
+	struct jbt_cursor before = *c;
+	struct jrun left;
+	__u64 from, to;
+
+	if (old->home != new->home || old->end != new->end || !run_hides(new, old, &from, &to) ||
+	    to - from != new->end - new->home || (right && run_joins(new, right)))
+		return false;
+	if (jbt_step(&sh->tree, &before, -1)) {
+		left = run_of(jbt_at(&before));
+		if (run_joins(&left, new))
+			return false;
+	}
+	shard_set(sh, c, old, new);
+	return true;
+}
+
+/*
  * Put @new where no newer entry is, joined with its neighbours where it continues them. What
  * it hides is taken out first; most writes hide nothing.
  */
@@ -267,6 +290,9 @@ static void shard_fill(struct jshard *sh, const struct jrun *new)
 		has_right = !empty && jbt_step(&sh->tree, &after, 1);
 		if (has_right)
 			right = run_of(jbt_at(&after));
+		if (has_left && left.end == new->end &&
+		    shard_replace(sh, &before, &left, has_right ? &right : NULL, new))
+			return;
 		if (!carved && ((has_left && left.end > at) ||
 				(has_right && right.home < new->end))) {
 			shard_carve(sh, new);

@@ -214,6 +214,7 @@ struct journal {
 	u64		next_seq;	/* of the next record that opens */
 	struct jrec	*open;
 	u64		submit_seq;	/* next record to be sealed and written */
+	bool		committing;	/* a task is sealing a record */
 	unsigned int	log_writes;	/* records that were submitted and have not ended */
 	unsigned int	commits;	/* records in state WRITING with JFMT_RECORD_SYNC */
 	unsigned int	crowd;		/* the most bios that waited at once lately */
@@ -310,6 +311,7 @@ struct jslot {
 	struct jrec	*rec;
 	struct jfmt_extent *extent;	/* in staging */
 	struct jpos	pos;		/* of the payload */
+	bool		ready;		/* the record before this one can be written */
 };
 
 static inline const char *journal_name(const struct journal *j)
@@ -365,7 +367,7 @@ u32 jwin_crc(const struct jwin *w, struct jpos pos, u32 sectors, u32 seed);
 bool space_take(struct journal *j, struct jsec home, u32 len, enum jfmt_kind kind,
 		struct jslot *slot);
 bool space_close(struct journal *j);		/* close the open record; true: no copies are under way */
-void space_put(struct jslot *slot);		/* the slot's copy is done; without lock, any context */
+void space_put(struct jslot *slot);		/* the slot's copy is done; without lock, may submit */
 u32 space_weight(u32 len);			/* index entries that an extent is worth */
 u64 space_used(const struct journal *j);	/* sectors of the area that are not free */
 
@@ -390,7 +392,10 @@ bool journal_discard(struct journal *j, struct bio *bio);
 
 /* commit.c: C. */
 void journal_flush(struct journal *j, struct bio *bio);		/* map() context */
-void journal_wait_commit(struct journal *j, struct bio *bio, u64 seq);	/* lock held */
+/* Serve @bio when record @seq is durable: FUA writes, and flushes. Lock held; true: journal_commit() comes then. */
+bool journal_wait_commit(struct journal *j, struct bio *bio, u64 seq);
+void journal_commit(struct journal *j);		/* write a record that is ready; no lock held, may submit */
+void journal_kick_commit(struct journal *j);	/* the same by the worker; any context */
 void journal_serve(struct list_head *served, blk_status_t status);	/* any context, no lock held */
 void journal_serve_commits(struct journal *j);	/* durable, tail or error has changed; any context */
 void journal_commit_work(struct kthread_work *work);

@@ -106,8 +106,8 @@ void space_put(struct jslot *slot)
 {
 	struct journal *j = slot->rec->j;
 
-	if (atomic_dec_and_test(&slot->rec->writers))
-		kthread_queue_work(j->commit_worker, &j->commit_work);
+	if (atomic_dec_and_test(&slot->rec->writers) || slot->ready)
+		journal_commit(j);
 }
 
 /*
@@ -124,6 +124,7 @@ bool space_take(struct journal *j, struct jsec home, u32 len, enum jfmt_kind kin
 	u32 at, end;
 
 	lockdep_assert_held(&j->lock);
+	slot->ready = false;
 	if (rec) {
 		new_desc = rec->nr_extents == (rec->desc ? jgeo_desc_extents(&j->geo) :
 					       jgeo_header_extents(&j->geo));
@@ -131,8 +132,7 @@ bool space_take(struct journal *j, struct jsec home, u32 len, enum jfmt_kind kin
 		end = jround_unit(&j->geo, at + payload);
 		if (end > j->geo.record_max || end > jring_left(&j->geo, rec->pos) ||
 		    rec->weight + space_weight(len) > JOURNAL_WEIGHT) {
-			if (space_close(j))
-				kthread_queue_work(j->commit_worker, &j->commit_work);
+			slot->ready = space_close(j);
 			rec = NULL;
 		} else if (!space_room(j, rec->seq, jpos_add(rec->pos, end))) {
 			return false;
@@ -140,8 +140,11 @@ bool space_take(struct journal *j, struct jsec home, u32 len, enum jfmt_kind kin
 	}
 	if (!rec) {
 		rec = space_open(j, payload);
-		if (!rec)
+		if (!rec) {
+			if (slot->ready)
+				journal_kick_commit(j);
 			return false;
+		}
 		new_desc = false;
 		at = rec->len;
 		end = jround_unit(&j->geo, at + payload);

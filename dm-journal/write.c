@@ -104,7 +104,7 @@ void journal_write_end(struct journal *j, struct bio *bio, struct jslot *slot)
 		if (j->error)
 			wait = false;
 		else
-			journal_wait_commit(j, bio, slot->rec->seq);
+			journal_wait_commit(j, bio, slot->rec->seq);	/* space_put() comes */
 		spin_unlock_irq(&j->lock);
 		if (!wait)
 			journal_end(bio, BLK_STS_IOERR);
@@ -266,7 +266,7 @@ void journal_admit_work(struct work_struct *work)
 			list_add(&b->list, &j->deferred);
 			if (j->open) {
 				j->want_seq = j->open->seq;
-				kthread_queue_work(j->commit_worker, &j->commit_work);
+				journal_kick_commit(j);
 			}
 		}
 		spin_unlock_irq(&j->lock);

@@ -229,12 +229,19 @@ Violation Judge::build_chain(const History &h)
 		if (base[s] != ANY)
 			start.hi = std::min(start.hi, value_hi(base[s], s));
 	chain.assign(1, start);
+	/* several may be on their way, and are submitted in any order */
+	std::vector<std::pair<uint64_t, uint32_t>> records;
 	for (uint32_t i = 0; i < h.writes.size(); i++) {
 		if (h.writes[i].disk != LOG_DISK || h.writes[i].sector < SIM_AREA_START || cuts_off(h, h.writes[i], c.opts.unit))
 			continue;
+		jfmt_record head;
+		std::memcpy(&head, &h.bytes[h.writes[i].data], sizeof(head));
+		records.emplace_back(head.seq, i);
+	}
+	std::sort(records.begin(), records.end());
+	for (const auto &[seq, i] : records)
 		if (Violation v = add_record(h, i, record_of); v.any())
 			return v;
-	}
 	return check_order(record_of);
 }
 

@@ -16,6 +16,9 @@ constexpr uint64_t SLOT = JFMT_SUPER_STRIDE / JFMT_SECTOR, SUPER_SECTORS = JFMT_
 
 Log::Log(const Tape &tape, uint64_t log_sectors)
 {
+	std::vector<std::pair<uint64_t, const Op *>> of_records;
+	std::vector<Super> supers;
+
 	records.push_back({});
 	by_seq[0] = 0;
 	for (const Op &op : tape.ops) {
@@ -24,30 +27,38 @@ Log::Log(const Tape &tape, uint64_t log_sectors)
 		/* formatting writes zeroes first */
 		if (op.sub < tape.begin && op.kind == Kind::write && *op.hash == ZEROES)
 			continue;
-		if (op.kind == Kind::write && op.sectors == SUPER_SECTORS && (op.sector == 0 || op.sector == SLOT))
-			take_super(op, log_sectors);
-		else if (op.sub > tape.begin)
-			take_record(op);
+		if (op.kind == Kind::write && op.sectors == SUPER_SECTORS && (op.sector == 0 || op.sector == SLOT)) {
+			Super s = {.super = {}, .op = &op, .tail = 0, .to = 0};
+
+			if (jsuper_decode(op.data, log_sectors, &s.super) == JSUPER_OK)
+				supers.push_back(s);
+			else
+				strange.push_back("not a superblock: " + name(op));
+		} else if (op.sub > tape.begin) {
+			uint64_t seq = 0;
+
+			if (op.kind == Kind::write)
+				std::memcpy(&seq, op.data + offsetof(jfmt_record, seq), sizeof(seq));
+			of_records.emplace_back(seq, &op);
+		}
 	}
-	if (!geo.area_len)
+	if (supers.empty())
 		throw std::runtime_error("the tape has no superblock");
+	geo = supers[0].super.geo;
+	versions.resize(geo.home_len);
+	/* several may be on their way, and are submitted in any order */
+	std::stable_sort(of_records.begin(), of_records.end(), [](const auto &a, const auto &b) { return a.first < b.first; });
+	for (const auto &[seq, op] : of_records)
+		take_record(*op);
+	for (const Super &s : supers)
+		take_super(s);
 }
 
-void Log::take_super(const Op &op, uint64_t log_sectors)
+void Log::take_super(Super s)
 {
-	Super s = {.super = {}, .op = &op, .tail = 0, .to = 0};
-
-	if (jsuper_decode(op.data, log_sectors, &s.super) != JSUPER_OK) {
-		strange.push_back("not a superblock: " + name(op));
-		return;
-	}
-	if (!geo.area_len) {
-		geo = s.super.geo;
-		versions.resize(geo.home_len);
-	}
 	if (!find(s.super.tail_seq, s.tail) || !find(s.super.ckpt_to_seq, s.to))
-		strange.push_back("a superblock with a tail or ckpt_to that no record has: " + name(op));
-	super_of[&op] = s;
+		strange.push_back("a superblock with a tail or ckpt_to that no record has: " + name(*s.op));
+	super_of[s.op] = s;
 }
 
 void Log::take_record(const Op &op)
@@ -71,7 +82,7 @@ void Log::take_record(const Op &op)
 		return;
 	}
 	if (r.head.seq <= records.back().head.seq)
-		strange.push_back("a sequence that does not grow: " + name(op));
+		strange.push_back("a sequence that is there twice: " + name(op));
 	uint32_t n = static_cast<uint32_t>(records.size());
 	r.op = &op;
 	jcursor_init(&cursor, &geo, &r.head, op.data);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The records and superblocks that the journal wrote, in the order in which it wrote them.
+ * The records and superblocks that the journal wrote.
  *
  * Always true: record 0 stands for the volume before the first record; records are in order of sequence; versions of a
  * sector are in order of records, one a record. The volume after record n, V(n), holds in each sector its last version
@@ -69,7 +69,7 @@ private:
 	std::vector<std::vector<Version>> versions;	/* by home sector */
 	std::unordered_map<uint64_t, uint32_t> by_seq;
 
-	void take_super(const Op &op, uint64_t log_sectors);
+	void take_super(Super s);
 	void take_record(const Op &op);
 };
 

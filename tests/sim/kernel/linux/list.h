@@ -34,6 +34,18 @@ static inline void list_move_tail(struct list_head *n, struct list_head *head)
 	list_add_tail(n, head);
 }
 
+/* @to gets what is in @head before @entry */
+static inline void list_cut_before(struct list_head *to, struct list_head *head, struct list_head *entry)
+{
+	INIT_LIST_HEAD(to);
+	while (head->next != entry) {
+		struct list_head *n = head->next;
+
+		list_del(n);
+		list_add_tail(n, to);
+	}
+}
+
 /* @to is empty */
 static inline void list_splice_init(struct list_head *from, struct list_head *to)
 {
