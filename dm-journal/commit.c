@@ -3,12 +3,11 @@
  * Commit: records become durable, and flushes are served from that.
  *
  * Always true: records are sealed and linked in order of sequence, by one
- * task at a time: whoever finds one at it leaves, and that task looks again
- * when it is done. A record is one FUA write of bytes that never change again;
- * writes end in any order; durable.seq is the
- * last of an unbroken run of written records; a waiter is served only when
- * durable.seq has reached its target, or with an error after the error was
- * latched.
+ * task at a time: whoever finds one at it leaves, and that one looks again when
+ * it is done. A record is one FUA write of bytes that never change again; writes
+ * are sent and end in any order; durable.seq is the last of an unbroken run of
+ * written records; a waiter is served only when durable.seq has reached its
+ * target, or with an error after the error was latched.
  *
  * A crash leaves every record up to durable.seq in the log, and any part of
  * those that were in flight, of which nothing was acknowledged as durable.
