@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.join(HERE, "../vm"))
 from machine.build import KERNELS, Build, Parts                # noqa: E402,F401
 from machine.peers import WRITEBOOST, make_writeboost          # noqa: E402
 from machine.postgres import postgres_image                    # noqa: E402
-from machine.script import ScriptFailed, run_script            # noqa: E402,F401
+from machine.script import ScriptFailed, own_objects, run_script   # noqa: E402,F401
 
 MEMORY = 4096
 SILENCE = 1800    # seconds on an idle host: hours of a disk's time may pass without a line
@@ -28,11 +28,13 @@ def guest_script(name, **settings):
 
 
 class Machine:
-    """Boots of one kernel. In a with block."""
+    """Boots of one kernel. In a with block. With a patch, NAME.patch is built in."""
 
-    def __init__(self, kernel, writeboost=False):
+    def __init__(self, kernel, writeboost=False, patch=None):
         self.kernel, self.parts = kernel, Parts()
-        self.build = Build(self.parts, (kernel,))
+        if patch:
+            own_objects(self.parts, f"bench-{patch}")
+        self.build = Build(self.parts, (kernel,), patch=patch and os.path.join(HERE, f"{patch}.patch"))
         self.notes, self.without = [], set()
         self.share = tempfile.mkdtemp(prefix="bench-")
         os.mkdir(os.path.join(self.share, "bin"))

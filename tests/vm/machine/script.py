@@ -15,13 +15,18 @@ class ScriptFailed(Exception):
 
 
 def mutant_patch(parts, name):
-    """The patch of tests/mutants, for Build; objects go where no other test ever meets them."""
+    """The patch of tests/mutants, for Build, which gets objects of its own."""
     patch = os.path.join(HERE, "../mutants", name + ".patch")
     if not os.path.exists(patch):
         fail(f"tests/mutants has no {name}.patch")
-    parts.build = os.path.join(parts.build, f"mutant-{name}")
-    os.makedirs(parts.build, exist_ok=True)
+    own_objects(parts, f"mutant-{name}")
     return patch
+
+
+def own_objects(parts, name):
+    """Builds go where no other test ever meets them."""
+    parts.build = os.path.join(parts.build, name)
+    os.makedirs(parts.build, exist_ok=True)
 
 
 def run_script(parts, build, kernel, script, each_line=lambda line: None, silence=SILENCE_LIMIT, **options):
