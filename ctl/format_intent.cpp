@@ -62,7 +62,8 @@ Result<> write_new_intent(const Device &device, const isuper &super)
 	const Buffer block = make_buffer(IFMT_BLOCK);
 
 	isuper_encode(&super, block.get());
-	return write_first_super(device, block.get());
+	const Result<> first = write_first_super(device, block.get());
+	return first ? Intent(device).retire(super, 0) : first;
 }
 
 bool is_bound(const jsuper &log)

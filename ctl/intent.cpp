@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// Always true: nothing but write_super() and wipe() writes to the intent device, and
+// Always true: nothing but retire() and wipe() writes to the intent device, and
 // nothing but apply() to a home. Crashes leave what intent.h says.
 #include "intent.h"
 
@@ -73,21 +73,38 @@ Result<isuper> Intent::super() const
 		     "If it cannot be repaired, 'jbdctl recover --log LOG --home HOME --intent-lost' does without it."};
 }
 
-Result<> Intent::write_super(isuper &next)
+bool Intent::agree() const
 {
-	if (next.ro_compat & ~IFMT_RO_COMPAT_ALL)
+	return slots_[0].verdict == ISUPER_OK && slots_[1].verdict == ISUPER_OK &&
+	       slots_[0].super.retired == slots_[1].super.retired;
+}
+
+Result<> Intent::writable(const isuper &super) const
+{
+	if (super.ro_compat & ~IFMT_RO_COMPAT_ALL)
 		return Error{Exit::device,
 			     fmt::format("{}: the intent device has features that this version can only read", path()),
 			     "Use the jbdctl of that version, or 'jbdctl recover --onto COPY'."};
-	next.generation++;
-	const unsigned i = next.generation % IFMT_SUPER_SLOTS;
-	const Buffer block = make_buffer(IFMT_BLOCK);
-	isuper_encode(&next, block.get());
-	Result<> result = device_.write(super_sector(i), block.get(), IBLOCK_SECTORS);
-	if (result)
-		result = device_.sync();
-	if (result)
-		slots_[i] = {ISUPER_OK, next};
+	return done();
+}
+
+Result<> Intent::retire(isuper super, std::uint64_t batch)
+{
+	Result<> result = writable(super);
+
+	super.retired = batch;
+	/* the slot that is not the newest one first */
+	for (unsigned n = 0; result && n < IFMT_SUPER_SLOTS; n++) {
+		const unsigned i = ++super.generation % IFMT_SUPER_SLOTS;
+		const Buffer block = make_buffer(IFMT_BLOCK);
+
+		isuper_encode(&super, block.get());
+		result = device_.write(super_sector(i), block.get(), IBLOCK_SECTORS);
+		if (result)
+			result = device_.sync();
+		if (result)
+			slots_[i] = {ISUPER_OK, super};
+	}
 	return result;
 }
 

@@ -4,11 +4,11 @@
 // a crash left, which is applied to the home as the kernel's recovery does.
 //
 // Always true: a batch is handed out by read() only, when every descriptor and all
-// payload have proved to be right; a superblock is written to the slot that does not
-// hold the newest one, and is durable when write_super() returns.
+// payload have proved to be right; when retire() returns both superblock slots say
+// durably that the batch is at home, whichever of them is lost one day.
 //
-// What a crash leaves: the superblock before, or the new one; in apply() any part of
-// the batch at home, and the batch as it was.
+// What a crash leaves: one of the two superblocks whole, with the new batch or the one
+// before; in apply() any part of the batch at home, and the batch as it was.
 #ifndef JBDCTL_INTENT_H
 #define JBDCTL_INTENT_H
 
@@ -49,8 +49,12 @@ public:
 	// The slot to go by; else the reason, and what to do.
 	Result<isuper> super() const;
 
-	// Make @next the newest superblock, with its generation set here.
-	Result<> write_super(isuper &next);
+	// Error if it has features that this version must not write beside.
+	Result<> writable(const isuper &super) const;
+	// Both slots are valid, and retire the same batch.
+	bool agree() const;
+	// @batch is at home, and never applied again; @super as super() gave it.
+	Result<> retire(isuper super, std::uint64_t batch);
 	// It is no intent device any more. The newest superblock goes last.
 	Result<> wipe() const;
 

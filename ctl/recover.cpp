@@ -162,20 +162,19 @@ Result<> apply(const Words &words, Intended &intended, const Device &target)
 	if (!intended.batch) {
 		if (words.log.empty())
 			fmt::print("Nothing to apply: {} has every batch of {}.\n", target.path(), words.intent);
-		return done();
+		return words.dry_run || is_copy(words) || intent.agree() ? done() :
+			intent.retire(intended.super, intended.super.retired);
 	}
 	if (words.dry_run) {
 		fmt::print("Would apply {} to {}.\n", intended.batch->text(), target.path());
 		return done();
 	}
-	if (!is_copy(words) && (intended.super.ro_compat & ~IFMT_RO_COMPAT_ALL))
-		return intent.write_super(intended.super);	/* says what is wrong */
 	Progress writing(target.path(), intended.batch->commit.payload_len * sector_size, words.quiet);
-	Result<> result = intent.apply(intended.super, *intended.batch, target, writing);
-	if (result && !is_copy(words)) {
-		intended.super.retired = intended.batch->commit.batch;
-		result = intent.write_super(intended.super);
-	}
+	Result<> result = is_copy(words) ? done() : intent.writable(intended.super);
+	if (result)
+		result = intent.apply(intended.super, *intended.batch, target, writing);
+	if (result && !is_copy(words))
+		result = intent.retire(intended.super, intended.batch->commit.batch);
 	if (result)
 		fmt::print("Applied {} to {}.\n", intended.batch->text(), target.path());
 	return result;

@@ -24,6 +24,7 @@ struct intent {
 
 	/* The worker's, or while it is stopped. */
 	struct isuper	super;		/* as last written */
+	bool		agree;		/* both slots retired the same batch when they were read */
 	struct intent_batch committed;	/* the last one that was committed */
 	bool		unvoided;	/* a commit failed, and may be on the device */
 	struct page	*page;		/* superblock or commit block on its way */

@@ -4,11 +4,13 @@
  *
  * Always true: a commit block is written behind a flush of everything that it
  * names; a batch is written home only when its commit block is durable; the
- * superblock retires a batch only when the home has been flushed since. After a
- * crash nothing is written home before the whole batch has proved itself.
+ * superblock retires a batch only when the home has been flushed since, and both
+ * of its slots do before anything is written past the batch: whichever of them
+ * cannot be read one day, the other knows. After a crash nothing is written home
+ * before the whole batch has proved itself.
  *
- * A crash while a superblock is written leaves the one before; a commit block
- * that is torn is none.
+ * A crash while a superblock is written leaves the other one, which retires the
+ * batch or the one before; a commit block that is torn is none.
  */
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
@@ -132,8 +134,10 @@ int intent_read_super(struct intent *in, const char **why)
 			v[i] = isuper_decode(page_address(in->page),
 					     bdev_nr_sectors(in->dev->bdev), &sb[i]);
 	best = isuper_choose(v, sb);
-	if (best >= 0)
+	if (best >= 0) {
 		in->super = sb[best];
+		in->agree = v[0] == v[1] && sb[0].retired == sb[1].retired;
+	}
 	kfree(sb);
 	if (best >= 0)
 		return 0;
@@ -147,11 +151,21 @@ int intent_read_super(struct intent *in, const char **why)
 
 int intent_retire(struct intent *in, u64 number)
 {
-	in->super.retired = number;
-	in->super.generation++;
-	isuper_encode(&in->super, page_address(in->page));
-	return block_io(in, REQ_OP_WRITE | REQ_FUA,
-			super_sector(in->super.generation % IFMT_SUPER_SLOTS));
+	struct isuper next = in->super;
+	unsigned int i;
+	int r = 0;
+
+	next.retired = number;
+	for (i = 0; !r && i < IFMT_SUPER_SLOTS; i++) {
+		next.generation++;
+		isuper_encode(&next, page_address(in->page));
+		r = block_io(in, REQ_OP_WRITE | REQ_FUA,
+			     super_sector(next.generation % IFMT_SUPER_SLOTS));
+		/* what failed is written again where it failed: the other slot is whole */
+		if (!r)
+			in->super = next;
+	}
+	return r;
 }
 
 static u32 desc_blocks(u32 nr)
@@ -460,5 +474,7 @@ int intent_recover(struct intent *in)
 		return r;
 	}
 	in->unvoided = false;
-	return newest.batch > in->super.retired ? recover_batch(in, &newest) : 0;
+	if (newest.batch > in->super.retired)
+		return recover_batch(in, &newest);
+	return in->agree ? 0 : intent_retire(in, in->super.retired);
 }

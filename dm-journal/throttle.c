@@ -8,8 +8,9 @@
  * rate half way, half of it at the end, where one more batch fills the log. So a
  * steady load settles half way. A batch on its way counts as freed by as much as the
  * rate says it has done; if it takes longer than that, what is left of the log is
- * shared out, so that no write waits for a whole batch. While checkpoints are held
- * back or fail there is no rate to wait for, and nobody is slowed.
+ * shared out, so that no write waits for a whole batch, and one write for the one before
+ * it a second at most. While checkpoints are held back or fail there is no rate to wait
+ * for, and nobody is slowed.
  *
  * A crash here leaves nothing: only time passes.
  */
@@ -25,6 +26,8 @@
 #define THROTTLE_RATE_MIN	128ull
 /* It is measured over at least so much time of work, ns. */
 #define THROTTLE_MEASURE	(NSEC_PER_SEC / 2)
+/* One write holds up the next for so long at most, ns. */
+#define THROTTLE_LONGEST	NSEC_PER_SEC
 /* A batch that takes longer is as good as one that hangs, ms. */
 #define THROTTLE_LONG		1000000ull
 
@@ -103,7 +106,7 @@ static u64 throttle_rate(const struct journal *j, u64 now)
 	}
 	if (used > j->pace.hard)
 		rate = min(rate, div64_u64(drain * left, 2 * (j->geo.area_len - j->pace.hard)));
-	return rate == ~0ull ? 0 : max(rate, THROTTLE_RATE_MIN);
+	return rate == ~0ull ? 0 : max(rate, 1ull);
 }
 
 bool journal_is_pressed(const struct journal *j)
@@ -137,5 +140,6 @@ void throttle_charge(struct journal *j, u32 sectors)
 	rate = throttle_rate(j, now);
 	if (rate)
 		j->pace.paid_until = max(j->pace.paid_until, now - THROTTLE_CREDIT) +
-				     div64_u64(sectors * (u64)NSEC_PER_SEC, rate);
+				     min(div64_u64(sectors * (u64)NSEC_PER_SEC, rate),
+					 (u64)THROTTLE_LONGEST);
 }

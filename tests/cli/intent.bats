@@ -11,7 +11,7 @@ load images
 	[ "$(intent_super home_len)" = 16384 ]
 	[ "$(intent_super retired)" = 0 ]
 	run -0 jbdctl log verify intent
-	says 'slot 0 (sector 0): valid' 'slot 1 (sector 128): no superblock' 'good and empty'
+	says 'slot 0 (sector 0): valid' 'slot 1 (sector 128): valid' 'good and empty'
 	run -0 make_log
 	[ "$(log_super intent_uuid)" = null ]
 }
@@ -199,6 +199,33 @@ load images
 	says 'no usable superblock' 'slot 0 at byte 0' 'slot 1 at byte 65536' --intent-lost
 	run -$DAMAGE jbdctl log dump intent
 	untouched
+}
+
+# Seen red: one slot written; the slots left as they are when there is no batch.
+@test "whichever superblock is lost later, a batch that was applied is not applied again" {
+	make_intent
+	batches <<< 'batch 1 data:0+8'
+	run -0 jbdctl recover --home home --intent intent
+	[ "$(jbdctl log dump intent --json | jq -c '[.slots[].super.retired]')" = '[1,1]' ]
+	for slot in 0 65536; do
+		cp intent lost
+		wipe lost $((slot + 40)) 8
+		noise 8M > newer
+		run -0 jbdctl recover --home newer --intent lost
+		says 'Nothing to apply'
+		cmp newer <(noise 8M)
+		# the slot that was lost is written again
+		[ "$(jbdctl log dump lost --json | jq -c '[.slots[].super.retired]')" = '[1,1]' ]
+	done
+	# a crash between the two
+	batches <<< 'half 2'
+	cp home applied
+	cp intent before
+	run -0 jbdctl recover --home home --intent intent --dry-run
+	cmp home applied
+	cmp intent before
+	run -0 jbdctl recover --home home --intent intent
+	[ "$(jbdctl log dump intent --json | jq -c '[.slots[].super.retired]')" = '[2,2]' ]
 }
 
 # Seen red: extents without their kind; the state of the older batch.

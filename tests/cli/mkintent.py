@@ -10,7 +10,8 @@ A line of the script is one of
     lost N EXTENT..     the descriptors did not reach the device
     lie N FIELD=VALUE.. EXTENT..   the commit block says so, checksum and all
     beyond N EXTENT..   the last extent is a sector longer than the home, checksum and all
-    retire N            a superblock that retires batch N
+    retire N            both superblocks retire batch N
+    half N              one of them does
     says FIELD=VALUE..  a superblock that says so
 
 and an EXTENT is KIND:HOME+LEN, where KIND is data, discard or zeroes.
@@ -97,8 +98,9 @@ def main(intent_path, expect_path):
             intent.write_super(**fields)
             continue
         batch = int(words[0])
-        if how == "retire":
-            intent.write_super(retired=batch)
+        if how in ("retire", "half"):
+            for _ in range(CONSTANTS["IFMT_SUPER_SLOTS"] if how == "retire" else 1):
+                intent.write_super(retired=batch)
             continue
         extents = []
         for kind, where in (word.split(":") for word in words[1:] if ":" in word):

@@ -300,24 +300,26 @@ Violation Enumerate::torn(Time t)
 }
 
 /*
- * Sectors of the log rot. Then recovery refuses, or gives a link of the chain all the same; and it refuses if a later
- * record says that what rotted was durable (@known). What was acknowledged may be lost otherwise: nothing tells of it.
+ * Sectors of the log or the intent device rot. Then recovery refuses, or gives a link of the chain all the same; and it refuses
+ * if a later record says that what rotted was durable (@known). What was acknowledged may be lost otherwise: nothing tells of it.
  */
-Violation Enumerate::rotten(Time t, uint32_t sector, uint32_t sectors, const Found &before, bool known)
+Violation Enumerate::rotten(Time t, unsigned disk, uint32_t sector, uint32_t sectors, const Found &before, bool known)
 {
-	std::vector<uint8_t> saved(&image.log[sector * 512ul], &image.log[(sector + sectors) * 512ul]);
+	uint8_t *at = &image.bytes(disk)[sector * 512ul];
+	std::vector<uint8_t> saved(at, at + sectors * 512ul);
 	Found found = {};
 
 	totals.states++;
-	std::memset(&image.log[sector * 512ul], 0, saved.size());
+	std::memset(at, 0, saved.size());
 	Violation v = judge.state(image, volume.data(), found);
-	std::memcpy(&image.log[sector * 512ul], saved.data(), saved.size());
-	if (v.rule == "P1 refused")
+	std::memcpy(at, saved.data(), saved.size());
+	if (v.rule == "P1 refused" || v.rule == "P4 intent")
 		return {};
 	if (!v.any() && known)
 		v = judge.lost(before, found, t);
 	if (v.any()) {
-		v.text += "; log sectors [" + std::to_string(sector) + ", +" + std::to_string(sectors) + ") had rotted";
+		v.text += std::string("; sectors [") + std::to_string(sector) + ", +" + std::to_string(sectors) + ") of " +
+			  DISK_NAMES[disk] + " had rotted";
 		story = tell(v, t);
 	}
 	return v;
@@ -348,8 +350,10 @@ Violation Enumerate::rot(Time t)
 
 		/* below the tail nobody looks, and its space may have another record */
 		if (link.seq > judge.tail_seq() && now[LOG_DISK][w.sector] == link.write + 1)
-			v = rotten(t, w.sector, c.opts.unit, before, link.seq <= durable);
+			v = rotten(t, LOG_DISK, w.sector, c.opts.unit, before, link.seq <= durable);
 	}
+	if (!v.any() && c.opts.batch_payload)
+		v = rotten(t, INTENT_DISK, random.next() & 1 ? SIM_SLOT1 : 0, SIM_SLOT_SECTORS, before, true);
 	take_touched();
 	for (uint32_t x : touched)
 		now[x >> 16][x & 0xffff] = version[x >> 16][x & 0xffff];
@@ -364,7 +368,7 @@ Violation Enumerate::rot(Time t)
 	put_touched();
 	v = judge.state(image, volume.data(), before);
 	if (!v.any())
-		v = rotten(t, random.next() & 1 ? SIM_SLOT1 : 0, SIM_SLOT_SECTORS, before, true);
+		v = rotten(t, LOG_DISK, random.next() & 1 ? SIM_SLOT1 : 0, SIM_SLOT_SECTORS, before, true);
 	take_touched();
 	for (uint32_t x : touched)
 		now[x >> 16][x & 0xffff] = version[x >> 16][x & 0xffff];

@@ -67,7 +67,7 @@ private:
 	void take_touched();
 	Violation rot(Time t);
 	Violation scrambled(Time t);
-	Violation rotten(Time t, uint32_t sector, uint32_t sectors, const Found &before, bool known);
+	Violation rotten(Time t, unsigned disk, uint32_t sector, uint32_t sectors, const Found &before, bool known);
 	Violation point(Time t);
 	Violation try_masks(Time t);
 	Violation judge_touched(Time t, Found &found);
