@@ -321,7 +321,7 @@ in_order() {
 		cp before.home home
 		cp intent.start intent
 		crash_at $n CRASH_FAILS=1 || :
-		[ "$status" != 0 ] || { cmp home expect; [ "$n" -le 11 ] || break; zeroes=$((zeroes + 1)); continue; }
+		[ "$status" != 0 ] || { cmp home expect; [ "$n" -le 10 ] || break; zeroes=$((zeroes + 1)); continue; }
 		[ "$status" = $IO ]
 		in_order
 		run -0 jbdctl recover --home home --intent intent
