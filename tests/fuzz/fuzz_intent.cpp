@@ -256,13 +256,15 @@ void recover()
 	const Device home = home_file.open();
 	CHECK(intent.apply(*super, *batch, home, quiet));
 	CHECK(home_file.all() == wanted);
-	super->retired = batch->commit.batch;
 	if (super->ro_compat & ~IFMT_RO_COMPAT_ALL) {
-		CHECK(!intent.write_super(*super));
+		CHECK(!intent.writable(*super));
+		CHECK(!intent.retire(*super, batch->commit.batch));
 		return;
 	}
-	CHECK(intent.write_super(*super));
+	CHECK(intent.writable(*super));
+	CHECK(intent.retire(*super, batch->commit.batch));
 	const Intent again(device);
+	CHECK(again.agree());
 	const Result<isuper> after = again.super();
 	CHECK(after && after->retired == batch->commit.batch);
 	const Result<std::optional<icommit>> left = again.pending(*after);
