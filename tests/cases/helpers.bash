@@ -94,21 +94,22 @@ mkdisk() {
 	done
 	mkdir "$dir" || return
 	(
-		set -e
-		cd "$dir"
-		echo "$mib" > size
-		echo "$blocksize" > blocksize
-		echo "$queues" > submit_queues
-		echo "$depth" > hw_queue_depth
-		echo 1 > memory_backed
-		echo "$cache" > cache_size
-		echo "$discard" > discard
-		[ -z "$fua" ] || echo "$fua" > fua
-		if [ "$latency" -gt 0 ]; then
-			echo 2 > irqmode
-			echo $((latency * 1000)) > completion_nsec
-		fi
-		echo 1 > power
+		cd "$dir" || exit
+		while read -r attribute value; do
+			[ -z "$value" ] || echo "$value" > "$attribute" || exit
+		done <<- END
+			size $mib
+			blocksize $blocksize
+			submit_queues $queues
+			hw_queue_depth $depth
+			memory_backed 1
+			cache_size $cache
+			discard $discard
+			fua $fua
+			irqmode $([ "$latency" = 0 ] || echo 2)
+			completion_nsec $((latency * 1000))
+			power 1
+		END
 	) || { rmdir "$dir"; return 1; }
 	# Later kernels name the disk after its directory.
 	if [ -b "/dev/$name" ]; then
