@@ -75,8 +75,10 @@ Result<isuper> Intent::super() const
 
 bool Intent::agree() const
 {
-	return slots_[0].verdict == ISUPER_OK && slots_[1].verdict == ISUPER_OK &&
-	       slots_[0].super.retired == slots_[1].super.retired;
+	const isuper_verdict verdicts[2] = {slots_[0].verdict, slots_[1].verdict};
+	const isuper supers[2] = {slots_[0].super, slots_[1].super};
+
+	return isuper_agree(verdicts, supers);
 }
 
 Result<> Intent::writable(const isuper &super) const

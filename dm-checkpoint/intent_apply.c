@@ -136,7 +136,7 @@ int intent_read_super(struct intent *in, const char **why)
 	best = isuper_choose(v, sb);
 	if (best >= 0) {
 		in->super = sb[best];
-		in->agree = v[0] == v[1] && sb[0].retired == sb[1].retired;
+		in->agree = isuper_agree(v, sb);
 	}
 	kfree(sb);
 	if (best >= 0)

@@ -165,6 +165,11 @@ int isuper_choose(const enum isuper_verdict v[2], const struct isuper sb[2])
 	return sb[1].generation > sb[0].generation;
 }
 
+bool isuper_agree(const enum isuper_verdict v[2], const struct isuper sb[2])
+{
+	return v[0] == ISUPER_OK && v[1] == ISUPER_OK && sb[0].retired == sb[1].retired;
+}
+
 bool icommit_decode(const struct igeo *g, unsigned int slot, const void *block, struct icommit *out)
 {
 	const struct ifmt_commit *c = block;

@@ -86,6 +86,8 @@ void isuper_encode(const struct isuper *sb, void *block);
 const char *isuper_verdict_text(enum isuper_verdict v);
 /* Which of the two slots to use, or -1. */
 int isuper_choose(const enum isuper_verdict v[2], const struct isuper sb[2]);
+/* Both are valid and retire the same batch: whichever is lost one day, none is applied again. */
+bool isuper_agree(const enum isuper_verdict v[2], const struct isuper sb[2]);
 
 /* Is @block the commit block of a batch that may lie in slot @slot? */
 bool icommit_decode(const struct igeo *g, unsigned int slot, const void *block, struct icommit *out);
