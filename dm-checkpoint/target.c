@@ -13,21 +13,22 @@
  */
 #include <linux/module.h>
 
+#include "../dm-journal/options.h"
 #include "checkpoint.h"
-
-#define DEPTH_DEFAULT	32
 
 static int parse_pair(struct checkpoint *c, const char *key, struct dm_arg_set *args, char **error)
 {
-	static const struct dm_arg depth = { 1, 1024, "depth must be between 1 and 1024" };
-	static const struct dm_arg rate = { 0, 65536, "rate_mib must be between 0 and 65536" };
+#define NUMBER(name, value, min, max) \
+	static const struct dm_arg name = { min, max, #name " must be between " #min " and " #max };
+	CHECKPOINT_NUMBERS(NUMBER)
+#undef NUMBER
 
 	if (!strcmp(key, "depth")) {
 		c->depth_given = true;
 		return dm_read_arg(&depth, args, &c->depth, error);
 	}
 	if (!strcmp(key, "rate_mib"))
-		return dm_read_arg(&rate, args, &c->rate_mib, error);
+		return dm_read_arg(&rate_mib, args, &c->rate_mib, error);
 	if (!strcmp(key, "order")) {
 		const char *order = dm_shift_arg(args);
 
@@ -49,7 +50,9 @@ static int parse_options(struct checkpoint *c, struct dm_arg_set *args, char **e
 	unsigned int words;
 	int r;
 
-	c->depth = DEPTH_DEFAULT;
+#define DEFAULT(name, value, min, max) c->name = value;
+	CHECKPOINT_NUMBERS(DEFAULT)
+#undef DEFAULT
 	if (!args->argc)
 		return 0;
 	r = dm_read_arg_group(&count, args, &words, error);

@@ -114,7 +114,7 @@ static bool ckpt_wanted(struct journal *j, const struct jbatch *going)
 		j->ckpt_draining = false;
 	if (!j->ckpt_stop && !j->error && tail->pos.v < journal_ckpt_end(j).v)
 		wanted = j->ckpt_draining || !ckpt_reaches(j, tail, j->ckpt_goal) ||
-			 (j->nr_deferred && journal_no_room(j)) ||
+			 (j->nr_deferred && (j->no_nodes || journal_no_room(j))) ||
 			 (j->opts.max_lag_ms && lag_since_ms &&
 			  now > lag_since_ms + j->opts.max_lag_ms / 2) ||
 			 (j->opts.idle_ms && time_after(jiffies, READ_ONCE(j->last_io) +
@@ -182,19 +182,19 @@ static const char *ckpt_why(const struct jbatch *b, int error)
 	}
 }
 
-static void ckpt_failed(struct journal *j, struct jbatch *b, int error)
+/* -ERESTART: it is to be tried again, and differently; -ECANCELED: not now. */
+static int ckpt_failed(struct journal *j, struct jbatch *b, int error)
 {
 	/* refused, and it was the only bio: without batch_mib it can go in epochs */
 	if (error == -ENODEV && b->lone)
 		ckpt_write_super(j, &b->from, &b->from);
 	if (READ_ONCE(j->error))
-		return;
-	if (ckpt_mend(j, b, error)) {
-		journal_kick_checkpoint(j);
-		return;
-	}
+		return -ECANCELED;
+	if (ckpt_mend(j, b, error))
+		return -ERESTART;
 	journal_stall(j, ckpt_why(b, error), b->last.seq + (b->step == BATCH_GATHER), error);
 	mod_delayed_work(j->ckpt_wq, &j->ckpt_timer, HZ);
+	return -ECANCELED;
 }
 
 /*
@@ -256,7 +256,7 @@ static int ckpt_finish(struct journal *j, struct jbatch *b)
 
 /*
  * Brings @b home, and prepares @next, of which it returns what ckpt_prepare() does.
- * -ECANCELED: @b has failed.
+ * When @b has failed, what ckpt_failed() does.
  */
 static int ckpt_step(struct journal *j, struct jbatch *b, struct jbatch *next)
 {
@@ -266,10 +266,8 @@ static int ckpt_step(struct journal *j, struct jbatch *b, struct jbatch *next)
 		ready = ckpt_prepare(j, next, b);
 	if (!r)
 		r = ckpt_finish(j, b);
-	if (r) {
-		ckpt_failed(j, b, r);
-		return -ECANCELED;
-	}
+	if (r)
+		return ckpt_failed(j, b, r);
 	if (!b->coalesced)
 		ready = ckpt_prepare(j, next, b);
 	/* K5, and K2 of @next */
@@ -280,7 +278,8 @@ static int ckpt_step(struct journal *j, struct jbatch *b, struct jbatch *next)
 	return ready;
 }
 
-void journal_ckpt_run(struct journal *j)
+/* As long as batches are wanted; 0, or what ckpt_failed() returns. */
+static int ckpt_batches(struct journal *j)
 {
 	struct jbatch *b = &j->batch[0], *next = &j->batch[1];
 	int r = ckpt_prepare(j, b, NULL);
@@ -292,11 +291,29 @@ void journal_ckpt_run(struct journal *j)
 		swap(b, next);
 		cond_resched();
 	}
-	if (r < 0 && r != -ECANCELED)
-		ckpt_failed(j, b, r);
+	if (r < 0 && r != -ECANCELED && r != -ERESTART)
+		r = ckpt_failed(j, b, r);
 	throttle_send(j, NULL);
 	batch_clear(b);
 	batch_clear(next);
+	return r;
+}
+
+void journal_ckpt_run(struct journal *j)
+{
+	while (ckpt_batches(j) == -ERESTART)
+		cond_resched();
+}
+
+void journal_ckpt_halt(struct journal *j)
+{
+	spin_lock_irq(&j->lock);
+	j->ckpt_stop = true;
+	spin_unlock_irq(&j->lock);
+	cancel_delayed_work_sync(&j->ckpt_timer);
+	cancel_work_sync(&j->ckpt_work);
+	/* its last act may have been to arm the timer */
+	cancel_delayed_work_sync(&j->ckpt_timer);
 }
 
 void journal_ckpt_work(struct work_struct *work)

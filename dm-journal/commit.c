@@ -237,6 +237,16 @@ static void commit_end_io(struct bio *bio)
 	journal_serve(&served, status);
 }
 
+/*
+ * Everybody's flushes wait for a log write: it goes neither at the rate of the cgroup nor at
+ * the priority of the task that happens to send it.
+ */
+static void commit_for_all(struct bio *bio)
+{
+	bio_associate_blkg_from_css(bio, blkcg_root_css);
+	bio->bi_ioprio = IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, IOPRIO_BE_NORM);
+}
+
 /* C4: one write, header and payload together. */
 static void commit_submit(struct journal *j, struct jrec *rec)
 {
@@ -245,6 +255,7 @@ static void commit_submit(struct journal *j, struct jrec *rec)
 	rec->bio.bi_iter.bi_sector = jring_dev(&j->geo, rec->pos);
 	rec->bio.bi_end_io = commit_end_io;
 	rec->bio.bi_private = rec;
+	commit_for_all(&rec->bio);
 	jwin_to_bio(&j->staging, rec->pos, rec->len, &rec->bio);
 	this_cpu_inc(j->stats->log_writes);
 	this_cpu_add(j->stats->log_sectors, rec->len);

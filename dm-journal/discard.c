@@ -19,7 +19,7 @@ bool journal_discard(struct journal *j, struct bio *bio)
 	struct jslot slot;
 	struct jmap m;
 
-	if (jindex_reserve(j->index, len))
+	if (!journal_reserve(j, len, true))
 		return false;
 	spin_lock_irq(&j->lock);
 	if (j->error || !space_take(j, home, len, kind, &slot)) {	/* D1 */

@@ -19,8 +19,10 @@
 #define DM_JOURNAL_H
 
 #include <linux/bio.h>
+#include <linux/blk-cgroup.h>
 #include <linux/blkdev.h>
 #include <linux/device-mapper.h>
+#include <linux/ioprio.h>
 #include <linux/kthread.h>
 #include <linux/list.h>
 #include <linux/math64.h>
@@ -237,6 +239,7 @@ struct journal {
 	int		error;		/* latched: the log is no longer written */
 	const char	*reason;	/* why, or why the home stalls; NULL: nothing wrong */
 	u64		reason_seq;	/* the record it is about; 0: none */
+	bool		no_nodes;	/* the first of deferred found no room in the index [lock] */
 	bool		requeue;	/* noflush suspend: deferred bios go back to the core */
 	struct jstats __percpu *stats;
 
@@ -285,6 +288,7 @@ struct journal {
 	struct mutex	life_lock;	/* suspend, resume, and the messages of hold.c exclude each other */
 	bool		recovered;	/* memory says what the log holds [life_lock] */
 	bool		suspended;	/* [journals_lock, changed with life_lock too] */
+	bool		orphan;		/* the table before held writes that the log lacks, and is gone [journals_lock] */
 	unsigned long	last_io;	/* jiffies of the last foreground bio */
 
 	/*
@@ -367,7 +371,11 @@ u32 jwin_crc(const struct jwin *w, struct jpos pos, u32 sectors, u32 seed);
 bool space_take(struct journal *j, struct jsec home, u32 len, enum jfmt_kind kind,
 		struct jslot *slot);
 bool space_close(struct journal *j);		/* close the open record; true: no copies are under way */
-void space_put(struct jslot *slot);		/* the slot's copy is done; without lock, may submit */
+/*
+ * The slot's copy is done; without lock, may submit if the caller @waits for the record. Who does not, and
+ * writes on under a plug, would keep the log write in that.
+ */
+void space_put(struct jslot *slot, bool waits);
 u32 space_weight(u32 len);			/* index entries that an extent is worth */
 u64 space_used(const struct journal *j);	/* sectors of the area that are not free */
 
@@ -389,6 +397,8 @@ bool journal_is_pressed(const struct journal *j);
 
 /* discard.c: D. Worker context. False: no room now. */
 bool journal_discard(struct journal *j, struct bio *bio);
+/* Index nodes for @len sectors; false: none, and the checkpoint is to know if the first of @deferred waits for them. */
+bool journal_reserve(struct journal *j, u32 len, bool deferred);
 
 /* commit.c: C. */
 void journal_flush(struct journal *j, struct bio *bio);		/* map() context */
@@ -414,6 +424,7 @@ void journal_pins_drain(struct journal_pins *p);	/* may sleep */
 void journal_ckpt_work(struct work_struct *work);
 void journal_ckpt_timer(struct work_struct *work);
 void journal_ckpt_run(struct journal *j);	/* batches, as long as they are wanted; worker, or recovery */
+void journal_ckpt_halt(struct journal *j);	/* no batch is under way, and none begins until ckpt_stop is false; sleeps */
 void journal_kick_checkpoint(struct journal *j);	/* any context */
 u64 journal_request_checkpoint(struct journal *j, u64 seq);	/* process context; the sequence to wait for */
 bool journal_is_home(const struct journal *j, u64 seq);	/* lock held */
@@ -472,6 +483,7 @@ void journal_event_work(struct work_struct *work);
 int journal_get(struct dm_target *ti, struct journal_table *t);	/* sets t->j, or ti->error */
 void journal_put(struct journal *j);
 void journal_presuspend(struct dm_target *ti);
+void journal_presuspend_undo(struct dm_target *ti);
 void journal_postsuspend(struct dm_target *ti);
 int journal_preresume(struct dm_target *ti);
 int journal_same_log(struct journal *j);	/* suspended */

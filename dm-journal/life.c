@@ -21,9 +21,7 @@ static void journal_free(struct journal *j)
 {
 	unsigned int i;
 
-	/* a resume that was refused may have left them */
-	cancel_delayed_work_sync(&j->ckpt_timer);
-	cancel_work_sync(&j->ckpt_work);
+	/* a resume that was refused may have left it */
 	cancel_work_sync(&j->event_work);
 	for (i = 0; i < JOURNAL_RECS; i++)
 		kfree(j->rec[i].vecs);
@@ -160,21 +158,18 @@ static int journal_check(struct dm_target *ti, struct journal_table *t, const st
 	return 0;
 }
 
-int journal_get(struct dm_target *ti, struct journal_table *t)
+static bool life_has_more(const struct journal *j)
+{
+	return j->recovered && j->durable.seq + 1 != j->next_seq;
+}
+
+/* The journal that this table continues, NULL if it needs a new one, or an error. [journals_lock] */
+static struct journal *life_find(struct dm_target *ti, struct journal_table *t)
 {
 	struct mapped_device *md = dm_table_get_md(ti->table);
 	dev_t log = t->log->bdev->bd_dev, home = t->home->bdev->bd_dev;
-	struct jsuper *sb = kmalloc(sizeof(*sb), GFP_KERNEL);
-	const char *why;
 	struct journal *j;
-	int r = -ENOMEM;
 
-	mutex_lock(&journals_lock);
-	if (!sb) {
-		ti->error = "Out of memory";
-		goto out;
-	}
-	r = -EBUSY;
 	list_for_each_entry(j, &journals, list) {
 		if (j->md == md) {
 			if (j->log_dev == log && j->home_dev == home &&
@@ -182,44 +177,83 @@ int journal_get(struct dm_target *ti, struct journal_table *t)
 			    j->made.staging_mib == t->opts.staging_mib &&
 			    j->made.index_mib == t->opts.index_mib &&
 			    j->made.batch_mib == t->opts.batch_mib)
-				goto found;
+				return j;
+			if (j->error && life_has_more(j)) {
+				ti->error = "The log has failed, and only the present table has all that was written";
+				return ERR_PTR(-EBUSY);
+			}
 		} else if (j->log_dev == log) {
 			ti->error = "The log belongs to another active journal";
-			goto out;
+			return ERR_PTR(-EBUSY);
 		} else if (j->home_dev == home) {
 			ti->error = "The checkpoint device belongs to another active journal";
-			goto out;
+			return ERR_PTR(-EBUSY);
 		}
 	}
+	return NULL;
+}
+
+/* One for this table, as the log's superblock says. Log I/O and much memory: without journals_lock. */
+static struct journal *life_make(struct dm_target *ti, struct journal_table *t)
+{
+	struct jsuper *sb = kmalloc(sizeof(*sb), GFP_KERNEL);
+	struct journal *j = NULL;
+	const char *why;
+	int r = -ENOMEM;
+
+	if (!sb)
+		goto out;
 	r = journal_super_read(t->log->bdev, sb, &why);
 	if (r) {
-		DMERR("%s: log %pg: %s", dm_device_name(md), t->log->bdev, why);
+		DMERR("%s: log %pg: %s", dm_table_device_name(ti->table), t->log->bdev, why);
 		ti->error = (char *)why;
 		goto out;
 	}
 	r = journal_check(ti, t, sb);
 	if (r)
 		goto out;
+	r = -ENOMEM;
 	j = journal_alloc(t, &sb->geo);
-	if (!j) {
-		ti->error = "Out of memory";
-		r = -ENOMEM;
+	if (!j)
 		goto out;
-	}
-	j->md = md;
-	j->log_dev = log;
-	j->home_dev = home;
+	j->md = dm_table_get_md(ti->table);
+	j->log_dev = t->log->bdev->bd_dev;
+	j->home_dev = t->home->bdev->bd_dev;
 	j->made = t->opts;
 	j->suspended = true;
-	list_add(&j->list, &journals);
-found:
-	j->refs++;
-	t->j = j;
-	r = 0;
 out:
-	mutex_unlock(&journals_lock);
+	if (!j && r == -ENOMEM)
+		ti->error = "Out of memory";
 	kfree(sb);
-	return r;
+	return j ?: ERR_PTR(r);
+}
+
+int journal_get(struct dm_target *ti, struct journal_table *t)
+{
+	struct journal *j, *made = NULL;
+
+	for (;;) {
+		mutex_lock(&journals_lock);
+		j = life_find(ti, t);
+		if (!j && made) {
+			j = made;
+			made = NULL;
+			list_add(&j->list, &journals);
+		}
+		if (!IS_ERR_OR_NULL(j)) {
+			j->refs++;
+			t->j = j;
+		}
+		mutex_unlock(&journals_lock);
+		if (j)
+			break;
+		made = life_make(ti, t);
+		if (IS_ERR(made))
+			return PTR_ERR(made);
+	}
+	if (made)
+		journal_free(made);
+	return PTR_ERR_OR_ZERO(j);
 }
 
 void journal_put(struct journal *j)
@@ -231,7 +265,7 @@ void journal_put(struct journal *j)
 	}
 	list_del(&j->list);
 	mutex_unlock(&journals_lock);
-	if (j->recovered && j->durable.seq + 1 != j->next_seq)
+	if (life_has_more(j))
 		DMERR("%s: writes since record %llu were acknowledged but could not be committed, and end with the device",
 		      journal_name(j), j->durable.last);
 	journal_free(j);
@@ -252,6 +286,17 @@ void journal_presuspend(struct dm_target *ti)
 		journal_kick_admission(j);
 }
 
+/* The suspend was given up, and what waits for room goes on waiting. */
+void journal_presuspend_undo(struct dm_target *ti)
+{
+	struct journal *j = ((struct journal_table *)ti->private)->j;
+
+	spin_lock_irq(&j->lock);
+	j->requeue = false;
+	spin_unlock_irq(&j->lock);
+	journal_kick_admission(j);
+}
+
 /* No bios are left. Commit what was acknowledged, then stop. */
 static void life_stop(struct journal *j)
 {
@@ -259,13 +304,9 @@ static void life_stop(struct journal *j)
 	spin_lock_irq(&j->lock);
 	/* the last one may still be in the act of ending; after an error some may be under way */
 	wait_event_lock_irq(j->idle_wait, !j->log_writes, j->lock);
-	j->ckpt_stop = true;
 	spin_unlock_irq(&j->lock);
 	cancel_delayed_work_sync(&j->autocommit_work);
-	cancel_delayed_work_sync(&j->ckpt_timer);
-	cancel_work_sync(&j->ckpt_work);
-	/* its last act may have been to arm the timer */
-	cancel_delayed_work_sync(&j->ckpt_timer);
+	journal_ckpt_halt(j);
 	cancel_delayed_work_sync(&j->admit_work);
 	kthread_flush_work(&j->commit_work);
 	flush_work(&j->event_work);
@@ -304,8 +345,7 @@ static bool journal_has_rival(struct journal *j)
 
 	list_for_each_entry(other, &journals, list)
 		if (other != j && other->log_dev == j->log_dev &&
-		    (!other->suspended ||
-		     (other->recovered && other->durable.seq + 1 != other->next_seq)))
+		    (!other->suspended || life_has_more(other)))
 			return true;
 	return false;
 }
@@ -356,8 +396,10 @@ int journal_adopt(struct dm_target *ti)
 	int r = 0;
 
 	mutex_lock(&journals_lock);
-	if (journal_has_rival(j)) {
-		DMERR("%s: the former table holds writes that the log lacks; load it again with the same staging_mib, index_mib and batch_mib",
+	/* device mapper drops the former table, whatever is said here: nobody is to go on without it unaware */
+	j->orphan |= journal_has_rival(j);
+	if (j->orphan) {
+		DMERR("%s: the log failed, and the former table held writes that it lacks; remove the device, and open it anew without them",
 		      journal_name(j));
 		r = -EBUSY;
 	}

@@ -62,16 +62,21 @@ void journal_pins_drain(struct journal_pins *p)
 	}
 }
 
+/* Is @pos in staging when the head is at @head? If @head is older than @pos, it is. */
+static bool read_is_staged(const struct journal *j, struct jpos pos, u64 head)
+{
+	return pos.v >= j->staging_low.v && (s64)(head - pos.v) <= (s64)j->staging.sectors;
+}
+
 /* R3: from staging, if it is still there when the copy is done. */
 static bool read_staging(struct journal *j, struct bio *bio, struct jpos pos)
 {
-	if (pos.v < j->staging_low.v ||
-	    READ_ONCE(j->head.v) - pos.v > j->staging.sectors)
+	if (!read_is_staged(j, pos, READ_ONCE(j->head.v)))
 		return false;
 	jwin_copy_to_bio(&j->staging, pos, bio);
 	/* the copy before the head; pairs with space_set_head() */
 	smp_rmb();
-	return READ_ONCE(j->head.v) - pos.v <= j->staging.sectors;
+	return read_is_staged(j, pos, READ_ONCE(j->head.v));
 }
 
 /* May @bio be sent to the log device as it is? */
@@ -180,8 +185,12 @@ int journal_read(struct journal *j, struct bio *bio)
 	struct jbio *b = jbio_of(bio);
 	struct jmap *m = &b->map;
 
+	u64 head;
+
 	this_cpu_inc(j->stats->reads);
 	b->pin = pin_get(&j->pins);				/* R1 */
+again:
+	head = smp_load_acquire(&j->head.v);
 	jindex_lookup(j->index, home, bio_sectors(bio), m);
 	if (m->len < bio_sectors(bio))
 		dm_accept_partial_bio(bio, m->len);
@@ -203,6 +212,12 @@ int journal_read(struct journal *j, struct bio *bio)
 		bio_endio(bio);
 		return DM_MAPIO_SUBMITTED;
 	}
+	/*
+	 * What was in staging before it was looked up may have been overwritten in place since, and have
+	 * another checksum; not any more, now that it has left staging.
+	 */
+	if (read_is_staged(j, m->pos, head))
+		goto again;
 	this_cpu_inc(j->stats->reads_log);
 	b->iter = bio->bi_iter;
 	if (!read_can_remap(j, bio, m->pos)) {

@@ -75,13 +75,18 @@ static int recover_record(void *ctx, const struct jrecord *rec)
 	return 0;
 }
 
-/* The index is full: send home what was accepted so far. */
+/*
+ * The index is full: send home what was accepted so far. The first fence may fail for what a
+ * former attempt could not write.
+ */
 static int recover_make_room(struct journal *j)
 {
 	u64 before = j->tail.pos.v;
+	int tries;
 
 	j->ckpt_goal = j->durable.seq;
-	journal_ckpt_run(j);
+	for (tries = 0; tries < 2 && j->tail.pos.v == before; tries++)
+		journal_ckpt_run(j);
 	return j->tail.pos.v > before ? 0 : -ENOMEM;
 }
 
@@ -307,6 +312,8 @@ int journal_recover(struct journal *j)
 	       j->geo.area_len);
 	j->recovered = true;
 out:
+	if (r)
+		journal_ckpt_halt(j);	/* it may have begun, to make room in the index */
 	kfree(rc);
 	vfree(buf);
 	return r;

@@ -9,18 +9,15 @@
 
 #include "compat.h"
 #include "journal.h"
+#include "options.h"
 
 #define CREATE_TRACE_POINTS
 #include "trace.h"
 
 static const struct journal_opts journal_defaults = {
-	.staging_mib	= 32,
-	.autocommit_ms	= 1000,
-	.high		= 70,
-	.low		= 40,
-	.idle_ms	= 1000,
-	.inflight_kib	= 4096,
-	.index_mib	= 512,
+#define DEFAULT(name, value, min, max) .name = value,
+	JOURNAL_NUMBERS(DEFAULT)
+#undef DEFAULT
 };
 
 static const struct {
@@ -28,16 +25,8 @@ static const struct {
 	size_t		offset;
 	unsigned int	min, max;
 } journal_keys[] = {
-#define KEY(name, min, max) { #name, offsetof(struct journal_opts, name), min, max }
-	KEY(staging_mib, 1, 4096),
-	KEY(autocommit_ms, 1, 60000),
-	KEY(high, 1, 99),
-	KEY(low, 0, 98),
-	KEY(max_lag_ms, 0, 86400000),
-	KEY(idle_ms, 0, 86400000),
-	KEY(inflight_kib, 64, 1048576),
-	KEY(index_mib, 4, 65536),
-	KEY(batch_mib, 0, 4096),
+#define KEY(name, value, min, max) { #name, offsetof(struct journal_opts, name), min, max },
+	JOURNAL_NUMBERS(KEY)
 #undef KEY
 };
 
@@ -472,6 +461,7 @@ static struct target_type journal_target = {
 	.map		= journal_map,
 	.end_io		= journal_end_io,
 	.presuspend	= journal_presuspend,
+	.presuspend_undo = journal_presuspend_undo,
 	.postsuspend	= journal_postsuspend,
 	.preresume	= journal_preresume,
 	.status		= journal_status,

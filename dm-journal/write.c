@@ -97,7 +97,7 @@ static bool write_absorb(struct journal *j, struct jrec *rec, struct bio *bio, s
 /* W6: acknowledge, or with FUA wait for the record. The copy still counts as under way. */
 void journal_write_end(struct journal *j, struct bio *bio, struct jslot *slot)
 {
-	bool wait = bio->bi_opf & REQ_FUA;
+	bool fua = bio->bi_opf & REQ_FUA, wait = fua;
 
 	if (wait) {
 		spin_lock_irq(&j->lock);
@@ -111,7 +111,7 @@ void journal_write_end(struct journal *j, struct bio *bio, struct jslot *slot)
 	} else {
 		journal_end(bio, BLK_STS_OK);
 	}
-	space_put(slot);
+	space_put(slot, fua);
 }
 
 /*
@@ -125,6 +125,18 @@ static void write_end_epoch(struct journal *j, struct bio *bio)
 		j->epoch++;
 }
 
+bool journal_reserve(struct journal *j, u32 len, bool deferred)
+{
+	bool none = jindex_reserve(j->index, len);
+
+	if (deferred && none != READ_ONCE(j->no_nodes)) {
+		spin_lock_irq(&j->lock);
+		j->no_nodes = none;
+		spin_unlock_irq(&j->lock);
+	}
+	return !none;
+}
+
 /* False: no room now, and nothing has happened. */
 static bool write_admit(struct journal *j, struct bio *bio, bool deferred)
 {
@@ -134,7 +146,7 @@ static bool write_admit(struct journal *j, struct bio *bio, bool deferred)
 	struct jmap m;
 	u64 *word, bit;
 
-	if (jindex_reserve(j->index, len))			/* W2 */
+	if (!journal_reserve(j, len, deferred))			/* W2 */
 		return false;
 	spin_lock_irq(&j->lock);
 	if (j->error) {
@@ -154,7 +166,7 @@ static bool write_admit(struct journal *j, struct bio *bio, bool deferred)
 			spin_unlock_irq(&j->lock);
 			if (write_absorb(j, slot.rec, bio, home, len))
 				goto done;
-			space_put(&slot);
+			space_put(&slot, false);
 			spin_lock_irq(&j->lock);
 			if (j->nr_deferred && !deferred)
 				goto no_room;
@@ -216,10 +228,13 @@ void journal_defer(struct journal *j, struct bio *bio)
 	journal_kick_admission(j);
 }
 
-/* Neither a commit nor a checkpoint will make room: the home fails. [lock] */
+/*
+ * There is no room, and neither a commit nor a checkpoint will make any: the home fails. What
+ * lacks memory only waits for that. [lock]
+ */
 static bool write_is_stuck(const struct journal *j)
 {
-	return j->ckpt_stalled && !j->open && j->durable.seq + 1 == j->next_seq;
+	return j->ckpt_stalled && journal_no_room(j) && !j->open && j->durable.seq + 1 == j->next_seq;
 }
 
 /*

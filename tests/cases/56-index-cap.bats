@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# A log that holds more extents than the index may: recovery sends home what it cannot keep, while it scans.
+# More extents than the index may hold: recovery sends home what it cannot keep, while it scans; what is written or
+# discarded then waits for a checkpoint, and makes one.
+# Seen red: a refused resume that leaves the checkpoint at work; a discard that no checkpoint makes room for.
 
 load helpers
 load volumes
@@ -27,8 +29,44 @@ samples() {
 	before=$(samples "$vol")
 	[ "$(vstat v 26)" -eq 0 ]
 	jbdctl close v
-	jbdctl open v "$home" "$log" --opt idle_ms=0 --opt index_mib=4
+
+	# the home fails meanwhile: the resume is refused, and nothing goes on behind that
+	allow_console 'journal: |I/O error'
+	modprobe dm-simdisk
+	sim=$(mkdm sim simdisk "$home" 1 0)
+	ckpt=$(mkdm ckpt checkpoint "$sim")
+	dmsetup message sim 0 fail write 1 0
+	dmsetup create v --notable
+	dmsetup reload v --table "0 $(sectors "$home") journal $ckpt $log 4 idle_ms 0 index_mib 4"
+	run ! dmsetup resume v
+	errors=$(vstat v 31)
+	[ "$errors" -gt 0 ]
+	read -r -t 3 <> <(:) || :	# it would try again every second
+	[ "$(vstat v 31)" -eq "$errors" ]
+	dmsetup message sim 0 fail write 1000000000
+	dmsetup resume v
 	echo "index: $(vstat v 11), batches: $(vstat v 26)"
 	[ "$(vstat v 26)" -gt 0 ]
 	[ "$(samples "$vol")" = "$before" ]
+}
+
+# used: the index's part of index_mib, %.
+used() {
+	local used cap
+
+	IFS=/ read -r used cap <<< "$(vstat v 11)"
+	echo $((used * 100 / cap))
+}
+
+@test "a discard that the index has no room for is not left waiting: a checkpoint makes room" {
+	large=$(mkdisk large 2048)
+	vol=$(mkvol v "$large" "$log" --opt index_mib=4 --opt high=99 --opt low=98)
+	fio --name=w --filename="$vol" --rw=write:7680 --bs=512 --size=1g --number_ios=128000 --direct=1 --ioengine=libaio --iodepth=64 \
+		--end_fsync=1 --output=/dev/null
+	echo "index: $(used) %, log: $(vstat v 3)"
+	[ "$(used)" -gt 57 ]
+	[ "$(used)" -lt 75 ]
+	[ "$(vstat v 26)" -eq 0 ]
+	timeout -k 1 $((60 * VM_SCALE)) blkdiscard -o 1g -l 1g "$vol"
+	[ "$(vstat v 26)" -gt 0 ]
 }

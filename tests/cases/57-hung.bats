@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # A device below that neither ends its I/O nor fails it: a disk that has gone to sleep, a path that is down, a network that
 # is. Each wait has a limit, and the kernel's hung-task detector is on.
-# Seen red: a flush that also waits for the home; one that does not wait for the open record.
+# Seen red: a flush that also waits for the home; one that does not wait for the open record; a suspend that is given up and
+# goes on failing what has no room.
 
 load helpers
 load volumes
@@ -146,6 +147,29 @@ verify() {
 	done
 	checkpoint v
 	verify "$home" 40
+}
+
+@test "the home hangs, and a noflush suspend is given up: writes without room wait, and do not fail" {
+	hang home all
+	spawn dd if="$vol" of=/dev/null bs=4k count=1 skip=9000 iflag=direct status=none
+	reader=$!
+	wait_for 20 waiting home
+	spawn dmsetup suspend --noflush --nolockfs v
+	suspend=$!
+	wait_for 20 asleep $suspend
+	kill $suspend
+	wait_for 20 ended $suspend
+	[ "$(dmsetup info -c --noheadings -o suspended v)" = Active ]
+	write_on 40
+	wait_for 60 eval '[ "$(vstat v 10)" -gt 0 ]'
+	# longer than the back-pressure lets a write wait
+	wait_for 60 eval '[ "$(vstat v 3 | cut -d/ -f1)" -gt $(($(vstat v 3 | cut -d/ -f2) * 9 / 10)) ]'
+	runs $writer
+	release home
+	wait_for 60 ended $writer
+	wait $writer
+	wait_for 20 ended $reader
+	verify "$vol" 40
 }
 
 @test "a hung home's volume is suspended and given a new table: what was durable is there" {

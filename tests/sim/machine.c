@@ -111,7 +111,8 @@ static int load_table(const struct machine_opts *o, struct dm_target **out)
 	ti->private = t;
 	ti->per_io_data_size = sizeof(struct jbio);
 	r = journal_get(ti, t);
-	*out = ti;
+	if (!r)
+		*out = ti;
 	return r;
 }
 
@@ -171,14 +172,14 @@ int machine_suspend(bool noflush)
 
 int machine_resume(const struct machine_opts *o)
 {
-	struct dm_target *old = mc.active;
-	int r = 0;
+	struct dm_target *old = mc.active, *loaded = old;
+	int r;
 
-	if (o)
-		r = load_table(o, &mc.active);
-	if (!r)
-		r = simk_md_resume(mc.vol, mc.active);
-	if (!r && o)
+	/* one that is refused when it is loaded changes nothing */
+	if (o && !load_table(o, &loaded))
+		mc.active = loaded;
+	r = simk_md_resume(mc.vol, mc.active);
+	if (!r && mc.active != old)
 		old->type->dtr(old);
 	return r;
 }

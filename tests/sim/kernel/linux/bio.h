@@ -61,6 +61,7 @@ struct bio {
 	struct bio *bi_next;
 	struct block_device *bi_bdev;
 	blk_opf_t bi_opf;
+	unsigned short bi_ioprio;
 	blk_status_t bi_status;
 	unsigned short bi_vcnt, bi_max_vecs;
 	struct bvec_iter bi_iter;

@@ -51,6 +51,7 @@ struct target_type {
 	int (*map)(struct dm_target *ti, struct bio *bio);
 	int (*end_io)(struct dm_target *ti, struct bio *bio, blk_status_t *error);
 	void (*presuspend)(struct dm_target *ti);
+	void (*presuspend_undo)(struct dm_target *ti);
 	void (*postsuspend)(struct dm_target *ti);
 	int (*preresume)(struct dm_target *ti);
 	void (*status)(struct dm_target *ti, status_type_t type, unsigned int flags, char *result, unsigned int maxlen);

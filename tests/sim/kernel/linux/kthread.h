@@ -7,6 +7,9 @@
 
 #define IS_ERR(p)		((unsigned long)(p) >= (unsigned long)-4095)
 #define IS_ERR_OR_NULL(p)	(!(p) || IS_ERR(p))
+#define ERR_PTR(error)		((void *)(long)(error))
+#define PTR_ERR(p)		((long)(p))
+#define PTR_ERR_OR_ZERO(p)	(IS_ERR(p) ? (int)PTR_ERR(p) : 0)
 
 #define MIN_NICE	(-20)
 

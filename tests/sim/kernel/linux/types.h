@@ -31,6 +31,7 @@ struct list_head {
 #define BIT(n)			(1ul << (n))
 #define smp_mb()		barrier()
 #define smp_rmb()		barrier()
+#define smp_load_acquire(p)	READ_ONCE(*(p))
 #define smp_wmb()		barrier()
 #define smp_mb__after_atomic()	barrier()
 #define barrier()		__asm__ __volatile__("" ::: "memory")
