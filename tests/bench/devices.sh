@@ -4,7 +4,7 @@
 # SPARSE: the log takes memory only where it is written.
 . /vm/cases/helpers.bash
 VM_JOBS=()
-modprobe -a dm-checkpoint dm-journal dm-spindle
+modprobe -a dm-checkpoint dm-journal dm-flash dm-spindle
 [ ! -f /vm/share/dm-writeboost.ko ] || { modprobe libcrc32c; insmod /vm/share/dm-writeboost.ko; }
 
 LOG_MIB=${LOG_MIB:-512} BATCH_MIB=${BATCH_MIB:-} SPARSE=${SPARSE:-} HOME_MIB=65536 INTENT_SECTORS=2097152
@@ -14,7 +14,13 @@ disks() {
 	local ram
 	case $1 in
 	sas) log=$(mkdisk log "$LOG_MIB" discard=0 latency=80 depth=32 cache=64) ;;
-	sata) log=$(mkdisk log "$LOG_MIB" discard=0 latency=80 depth=32 cache=64 fua=0) || { echo "null_blk of this kernel cannot be without FUA"; return 1; } ;;
+	sata)	# null_blk of 6.1 cannot be without FUA
+		if grep -qw fua /sys/kernel/config/nullb/features; then
+			log=$(mkdisk log "$LOG_MIB" discard=0 latency=80 depth=32 cache=64 fua=0)
+		else
+			ram=$(mkdisk log "$LOG_MIB" discard=0 cache=0) && log=$(mkdm log flash "$ram" latency_us 80 flush_us 80 queue 32 fua 0)
+		fi
+		;;
 	nvme) log=$(mkdisk log "$LOG_MIB" discard=0 latency=12 depth=128 cache=64) ;;
 	zero) log=$(mkdisk log "$LOG_MIB" discard=0 cache=64) ;;
 	esac
@@ -28,6 +34,7 @@ disks() {
 
 no_disks() {
 	if [ "$home" = /dev/mapper/home ]; then dmsetup remove --retry home && rmdisk ram; else rmdisk home; fi
+	[ "$log" != /dev/mapper/log ] || dmsetup remove --retry log
 	rmdisk log
 }
 
@@ -109,12 +116,13 @@ drain() {
 }
 
 # reads sectors-read writes sectors-written flushes seeks busy-ms of a device so far. The kernel counts no flushes of a
-# bio-based one, and only the model of a disk has an arm that seeks and is busy.
+# bio-based one, but the models do, and the disk's has an arm that seeks and is busy.
 io_of() {
-	dmsetup status --target spindle "$(basename "$1")" 2> /dev/null |
+	dmsetup status "$(basename "$1")" 2> /dev/null |
 		awk -v stat="$(cat "/sys/dev/block/$(stat -L -c %Hr:%Lr "$1")/stat")" '
-			{ flushes = $6; seeks = $12; ms = $13 }
-			END { split(stat, s); print s[1], s[3], s[5], s[7], NR ? flushes : s[16], seeks + 0, ms + 0 }'
+			$3 != "spindle" && $3 != "flash" { next }
+			{ flushes = $6; seeks = $12; ms = $13; model = 1 }
+			END { split(stat, s); print s[1], s[3], s[5], s[7], model ? flushes : s[16], seeks + 0, ms + 0 }'
 }
 # The same of log, home, intent device and the contender's own, as JSON.
 counters() {

@@ -127,8 +127,10 @@ pgbench_load() {
 		END { printf "{ \"n\": %d, \"iops\": %f, \"p50\": %d, \"p99\": %d, \"p999\": %d }\n", NR, tps, at(.5), at(.99), at(.999) }' > /tmp/load.json
 }
 
-# Is it told how many sectors were written for one, when the home has everything?
+# amplifies JOB CONTENDER: is it told how many sectors were written for one, when the home has everything? bcache writes back
+# when it likes.
 amplifies() {
+	[ "$2" != bcache ] || return
 	case $1 in
 	sustained-* | zipf-j8 | random-j8 | ext4-* | sqlite | pgbench-*) ;;
 	*) return 1 ;;
@@ -172,7 +174,7 @@ job() {
 	wait $pid
 	after=$(counters)
 	if [ "$3" = read-ckpt-j1 ]; then writes_back "$2" && running=true || running=false; fi
-	if amplifies "$3"; then
+	if amplifies "$3" "$2"; then
 		unprepare "$3"
 		drain "$2"
 		last=$(counters)
@@ -192,7 +194,7 @@ job() {
 		 home_busy: (if $l.n > 0 then ($b[home][ms] - $a[home][ms]) * $l.iops / $l.n / 10 | round else null end),
 		 instructions: (if $busy then $busy / $l.iops | round else null end),
 		 log_amp: part(all(log)), home_amp: part(all(home) - all(intent)), intent_amp: part(all(intent)), $checkpointing}' /tmp/load.json
-	amplifies "$3" || unprepare "$3"
+	amplifies "$3" "$2" || unprepare "$3"
 	[ -z "$draining" ] || wait "$draining"
 }
 
@@ -205,10 +207,9 @@ profiled() {
 	prepare "$1" || return
 	case $1 in seq-1m | random-j8) lead=0 window='wait' ;; esac
 	awk '$2 ~ /[tT]/ { print "symbol", $1, $3, $4 }' /proc/kallsyms
-	before=$(ios_of "$dev")
 	$load &
 	pause $lead
-	[ $lead = 0 ] || before=$(ios_of "$dev")
+	before=$(ios_of "$dev")
 	echo "# begin"
 	$window
 	echo "# end $(($(ios_of "$dev") - before))"

@@ -74,11 +74,13 @@ iops() {
 	flash latency_us 1000 flush_us 3000
 	iops write --sync=dsync
 	about "$iops" 250
+	about "$(counter d 3)" 400
 	[ "$(counter d 6)" = 400 ]
 	dmsetup remove d
 	flash latency_us 1000 flush_us 3000 fua 0
 	iops write --sync=dsync
 	about "$iops" 143
+	about "$(counter d 3)" 800
 	[ "$(counter d 6)" = 400 ]
 }
 

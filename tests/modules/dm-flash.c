@@ -5,8 +5,8 @@
  *
  * Always true: a bio goes to <dev> as it comes, and when <dev> has ended it, its end waits for its time; so the data is
  * <dev>'s alone, and an error is passed on at once. At most queue bios are served at a time, and they begin in the order
- * in which they came; each takes its latency, whatever its size. With fua 0 a FUA write takes the time of a write and of
- * a flush, as a disk without FUA is driven. Discards and write-zeroes take no time.
+ * in which they came; each takes its latency, whatever its size. With fua 0 a FUA write is a write and a flush, in time and
+ * in the status, as a disk without FUA is driven. Discards and write-zeroes take no time.
  *
  * Status: <reads> <writes> <flushes> <sectors read> <sectors written> <FUA writes> <us that bios were served, in all>.
  */
@@ -76,10 +76,11 @@ static void flash_arm(struct flash *f)
 
 static void flash_add(struct flash *f, struct fl_io *io)
 {
+	bool emulated = io->fua && !f->param[FL_FUA];
 	unsigned long flags;
 
 	io->ns = f->param[io->len ? FL_LATENCY : FL_FLUSH];
-	if (io->fua && !f->param[FL_FUA])
+	if (emulated)
 		io->ns += f->param[FL_FLUSH];
 	io->ns *= NSEC_PER_USEC;
 
@@ -88,9 +89,8 @@ static void flash_add(struct flash *f, struct fl_io *io)
 		f->bios[io->write]++;
 		f->sectors[io->write] += io->len;
 		f->fua += io->fua;
-	} else {
-		f->flushes++;
 	}
+	f->flushes += !io->len || emulated;
 	if (f->nr_served < f->param[FL_QUEUE]) {
 		flash_serve(f, io, ktime_get_ns());
 		if (list_is_first(&io->list, &f->served))
