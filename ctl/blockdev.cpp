@@ -187,6 +187,17 @@ Result<> Device::zero(std::uint64_t sector, std::uint64_t sectors) const
 	return done();
 }
 
+Result<> Device::discard(std::uint64_t sector, std::uint64_t sectors) const
+{
+	std::uint64_t range[2] = {sector * sector_bytes, sectors * sector_bytes};
+
+	if (!block_)
+		return zero(sector, sectors);
+	if (ioctl(fd_.get(), BLKDISCARD, range) && errno != EOPNOTSUPP)
+		return place_error(errno, "discarding", path_, sector);
+	return done();
+}
+
 Result<> Device::sync() const
 {
 	if (fdatasync(fd_.get()))

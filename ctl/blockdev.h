@@ -49,6 +49,8 @@ public:
 	Result<> read(std::uint64_t sector, void *buffer, std::uint64_t sectors) const;
 	Result<> write(std::uint64_t sector, const void *buffer, std::uint64_t sectors) const;
 	Result<> zero(std::uint64_t sector, std::uint64_t sectors) const;
+	// What is there afterwards is undefined; a device that cannot discard keeps what it has.
+	Result<> discard(std::uint64_t sector, std::uint64_t sectors) const;
 	Result<> sync() const;
 
 	// On one physical disk, as far as sysfs knows.

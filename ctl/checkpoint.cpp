@@ -7,6 +7,9 @@
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+
+#include "json.h"
 #include "prometheus.h"
 #include "report.h"
 #include "units.h"
@@ -33,7 +36,7 @@ std::vector<std::string> table_row(const Volume &volume)
 	const std::optional<std::uint64_t> left = seconds_left(s);
 	const std::string text = checkpoint_text(volume);
 
-	return {volume.name, state_text(s), fmt::format("{}", s.epochs_behind()), format_sectors(s.log_used),
+	return {volume.name, state_text(s, volume.device.suspended), fmt::format("{}", s.epochs_behind()), format_sectors(s.log_used),
 		s.rate ? format_sectors(s.rate) + "/s" : "-", left ? format_ms(*left * 1000) : "-",
 		s.home == "clean" ? "-" : format_ms(s.lag_ms) + (s.late ? " LATE" : ""), text.empty() ? "-" : text};
 }
@@ -49,7 +52,7 @@ Result<std::string> look_at_one(const Words &words)
 	if (words.as_metrics)
 		return prometheus_text({view}, {});
 	if (words.as_json)
-		return lag_json(view).dump(words.watch ? -1 : 2) + "\n";
+		return json_text(lag_json(view), words.watch ? one_line : indented) + "\n";
 	return lag_picture(view);
 }
 
@@ -76,12 +79,12 @@ Result<std::string> look_at_all(const Words &words)
 			broken.push_back(name);
 			json.push_back({{"name", name}, {"error", volume.error().text}});
 		}
-		lines += json.back().dump() + "\n";
+		lines += json_text(json.back(), one_line) + "\n";
 	}
 	if (words.as_metrics)
 		return prometheus_text(views, broken);
 	if (words.as_json)
-		return words.watch ? lines : json.dump(2) + "\n";
+		return words.watch ? lines : json_text(json, indented) + "\n";
 	return names->empty() ? "No volume is open.\n" : columns(rows);
 }
 
@@ -125,14 +128,24 @@ Result<> show(const Words &words)
 	return done();
 }
 
+bool ends_when_full(const Volume &volume)
+{
+	return std::ranges::find(volume.table.options, Option{"on_hold_full", "error"}) == volume.table.options.end();
+}
+
 Result<> hold(const Words &words, const Volume &volume)
 {
 	const Result<std::string> answer = dm::message(words.name, words.hold ? "hold" : "release");
 
 	if (!answer)
 		return answer.error();
+	if (words.release && volume.status.reason == "hold-released")
+		return Error{Exit::busy, fmt::format("{}: the hold had ended before, as the log was full: {} has changed since, and a copy of it "
+						     "may be no single state", words.name, volume.home()),
+			     "Copy again. A volume opened with --opt on_hold_full=error keeps its hold, and fails writes instead."};
 	fmt::print("{}: {}\n", words.name, words.hold ?
-		   fmt::format("nothing reaches the home {} until 'jbdctl checkpoint {} --release'.", volume.home(), words.name) :
+		   fmt::format("nothing reaches the home {} until 'jbdctl checkpoint {} --release'{}.", volume.home(), words.name,
+			       ends_when_full(volume) ? ", or until the log is full" : "") :
 		   "nothing holds checkpoints back.");
 	return done();
 }

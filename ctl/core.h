@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
 // The files that jbdctl shares with the kernel: the log's format, its scan, the index;
-// the intent device's format.
+// the intent device's format; the targets' options.
 //
 // Always true: they are compiled from the same source as in the module, and nothing
 // here repeats what they define. Crashes leave nothing here.
@@ -15,6 +15,7 @@ extern "C" {
 #include "index.h"
 #include "intent_codec.h"
 #include "mark.h"
+#include "options.h"
 #include "scan.h"
 }
 

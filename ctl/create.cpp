@@ -28,12 +28,12 @@ namespace jbd {
 namespace {
 
 struct Words {
-	std::string name, home, log, unit, label;
-	std::optional<std::uint64_t> record_kib;
+	std::string name, home, log, unit, label, record_kib;
 	TableWords table;
 	bool force = false, dry_run = false, no_open = false;
 };
 
+constexpr std::size_t label_most = sizeof(jsuper::label) - 1;	/* bytes */
 const std::string force_hint = "If nothing on it is needed any more, use --force.";
 
 // What an old log on the device would lose; "" if nothing.
@@ -56,7 +56,7 @@ Result<std::string> old_log(const Log &log)
 			   verdict->records, verdict->damage ? ", and damage behind them" : "");
 }
 
-// What an old intent device on the device would lose; "" if nothing.
+// What would be lost with the intent device: a log is bound to it until `jbdctl remove` wipes it.
 Result<std::string> old_intent(const Intent &intent)
 {
 	const Result<isuper> super = intent.super();
@@ -67,7 +67,8 @@ Result<std::string> old_intent(const Intent &intent)
 	if (!pending)
 		return pending.error();
 	if (!*pending)
-		return std::string();
+		return fmt::format("the intent device {}, without which the log that is bound to it is not opened any more",
+				   uuid_text(super->uuid));
 	return fmt::format("the intent device {} with batch {} of {}, which its home may have in part only",
 			   uuid_text(super->uuid), (*pending)->batch, format_sectors((*pending)->payload_len));
 }
@@ -90,10 +91,8 @@ Result<> check_free(const Log &log)
 		const Result<std::string> content = old_intent(intent);
 		if (!content)
 			return content.error();
-		if (content->empty())
-			return done();
 		return Error{Exit::busy, fmt::format("{} holds {}", log.path(), *content),
-			     "Open that volume, or apply the batch by 'jbdctl recover'. " + force_hint};
+			     "Open that volume; 'jbdctl recover' applies a batch, 'jbdctl remove' frees the device. " + force_hint};
 	}
 	const Result<std::string> signature = find_signature(log.device());
 	if (!signature)
@@ -104,7 +103,7 @@ Result<> check_free(const Log &log)
 		     "Are the devices in the right places? " + force_hint};
 }
 
-Result<> check_home(const Device &home, const Device &log, bool force)
+Result<> check_home(const Device &home, const Device &log)
 {
 	std::uint8_t magic[sector_size];
 
@@ -114,12 +113,12 @@ Result<> check_home(const Device &home, const Device &log, bool force)
 	const Result<> read = home.read(0, magic, 1);
 	if (!read)
 		return read;
-	if (!force && !std::memcmp(magic, IFMT_SUPER_MAGIC, sizeof(IFMT_SUPER_MAGIC) - 1))
+	if (!std::memcmp(magic, IFMT_SUPER_MAGIC, sizeof(IFMT_SUPER_MAGIC) - 1))
 		return Error{Exit::device, fmt::format("the home {} is itself an intent device", home.path()),
-			     "Are the devices in the right places? If it is meant so, use --force."};
-	if (!force && !std::memcmp(magic, JFMT_SUPER_MAGIC, sizeof(JFMT_SUPER_MAGIC) - 1))
+			     "Are the devices in the right places? If it is meant so, 'wipefs' makes it a home like any other."};
+	if (!std::memcmp(magic, JFMT_SUPER_MAGIC, sizeof(JFMT_SUPER_MAGIC) - 1))
 		return Error{Exit::device, fmt::format("the home {} is itself a journal log", home.path()),
-			     "Are HOME and LOG the right way round? If it is meant so, use --force."};
+			     "Are HOME and LOG the right way round? If it is meant so, 'wipefs' makes it a home like any other."};
 	return done();
 }
 
@@ -178,7 +177,16 @@ struct Made {
 // All checks, then intent device and log. The devices are released when it returns, for the kernel to take them.
 Result<Made> make(const Words &words, Options options)
 {
-	LogWish wish{{}, words.record_kib};
+	LogWish wish{};
+	if (!words.record_kib.empty()) {
+		const Result<std::uint64_t> kib = parse_number(words.record_kib);
+		if (!kib)
+			return kib.error();
+		wish.record_kib = *kib;
+	}
+	if (words.label.size() > label_most)
+		return Error{Exit::usage, fmt::format("the label has {} bytes", words.label.size()),
+			     fmt::format("It may have {}.", label_most)};
 	if (!words.unit.empty()) {
 		const Result<std::uint64_t> unit = parse_size(words.unit);
 		if (!unit)
@@ -199,7 +207,7 @@ Result<Made> make(const Words &words, Options options)
 		if (!result)
 			return result.error();
 	}
-	result = check_home(*home, *device, words.force);
+	result = check_home(*home, *device);
 	if (!result)
 		return result.error();
 	const Result<jgeo> geo = choose_geometry(*device, *home, wish);

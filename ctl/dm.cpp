@@ -59,6 +59,24 @@ Error failed(dm_task *task, const std::string &what)
 		"Is device-mapper in the kernel? 'modprobe dm_mod' loads it."};
 }
 
+// What a target answers to a message, where its errors have meanings of their own.
+Error refused(dm_task *task, const std::string &name, const std::string &what)
+{
+	Error error = failed(task, what);
+
+	switch (dm_task_get_errno(task)) {
+	case EAGAIN:
+		return {Exit::busy, what + ": it is suspended", fmt::format("'dmsetup resume {}' lets it go on.", name)};
+	case ENOSPC:
+		error.code = Exit::busy;
+		break;
+	case EINVAL:
+		error.code = Exit::kernel;
+		break;
+	}
+	return error;
+}
+
 Result<Task> start(int type, const std::string &name, const std::string &what)
 {
 	static const bool ready = [] {
@@ -203,7 +221,7 @@ Result<std::string> message(const std::string &name, const std::string &text)
 		return task.error();
 	if (!dm_task_set_sector(task->get(), 0) || !dm_task_set_message(task->get(), text.c_str()) ||
 	    !dm_task_run(task->get())) {
-		Error error = failed(task->get(), what);
+		Error error = refused(task->get(), name, what);
 		const std::string kernel = log.device_mapper();
 		if (!kernel.empty())
 			error.text += fmt::format(" ({})", kernel);

@@ -48,7 +48,7 @@ Result<jgeo> choose_geometry(std::uint64_t log_sectors, unsigned logical, unsign
 	geo.home_len = home_sectors;
 
 	if (wish.record_kib) {
-		const std::uint64_t sectors = *wish.record_kib * 2;
+		const std::uint64_t sectors = std::min<std::uint64_t>(*wish.record_kib, JRECORD_LEN_MAX) * 2;
 		if (sectors < record_least || sectors > JRECORD_LEN_MAX || sectors % geo.unit)
 			return Error{Exit::usage, fmt::format("a record cannot be {} KiB long", *wish.record_kib),
 				     fmt::format("It is between {} and {} KiB, in multiples of {}.", record_least / 2,

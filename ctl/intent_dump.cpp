@@ -4,9 +4,9 @@
 #include "intent_dump.h"
 
 #include <fmt/core.h>
-#include <nlohmann/json.hpp>
 
 #include "image.h"
+#include "json.h"
 #include "signals.h"
 #include "units.h"
 
@@ -168,7 +168,7 @@ Result<> dump_intent(const Intent &intent, bool extents, bool as_json)
 	const Result<> result = super ? dump_batches(intent, *super, extents, as_json ? &batches : nullptr) :
 		Result<>(super.error());
 	if (as_json)
-		fmt::print("{}\n", Json({{"intent_device", true}, {"slots", slots_json(intent)}, {"batches", batches}}).dump(2));
+		fmt::print("{}\n", json_text({{"intent_device", true}, {"slots", slots_json(intent)}, {"batches", batches}}, indented));
 	return result;
 }
 

@@ -215,13 +215,14 @@ std::string row(const char *label, const std::string &text)
 	return fmt::format("  {:<11} {}\n", label, text);
 }
 
-std::string state_text(const JournalStatus &s)
+std::string state_text(const JournalStatus &s, bool suspended)
 {
 	if (s.mode == "error")
 		return "error: " + s.reason.value_or("unknown");
 	if (s.mode == "new")
 		return "not started";
-	const std::string state = s.home + (s.held ? ", held" : s.marks.empty() ? "" : ", marked") + (s.late ? ", late" : "");
+	const std::string state = s.home + (s.held ? ", held" : s.marks.empty() ? "" : ", marked") + (s.late ? ", late" : "") +
+		(suspended ? ", suspended" : "");
 	return s.reason ? fmt::format("{}: {}", state, *s.reason) : state;
 }
 
@@ -267,7 +268,7 @@ std::string lag_picture(const LagView &v)
 {
 	const JournalStatus &s = v.status;
 	const std::vector<LogPart> parts = log_parts(s);
-	std::string text = fmt::format("{}: {}\n", v.name, state_text(s));
+	std::string text = fmt::format("{}: {}\n", v.name, state_text(s, v.suspended));
 
 	text += row("Log", parts_bar(parts, bar_width));
 	text += row("", fmt::format("{} % of {} on {} used", percent(s.log_used, s.log_total), format_sectors(s.log_total), v.log));

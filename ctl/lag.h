@@ -26,6 +26,7 @@ struct LagView {
 	std::vector<Option> options;	// of the journal
 	JournalStatus status;
 	std::optional<CheckpointStatus> home_status;
+	bool suspended = false;
 
 	std::optional<std::uint64_t> max_lag_ms() const;	// none: no limit
 };
@@ -51,7 +52,7 @@ std::optional<Trouble> trouble(const LagView &view);
 std::optional<std::uint64_t> seconds_left(const JournalStatus &status);
 
 std::string row(const char *label, const std::string &text);
-std::string state_text(const JournalStatus &status);	// "lagging, late", "error: log-write"
+std::string state_text(const JournalStatus &status, bool suspended);	// "lagging, late", "error: log-write"
 std::string lag_text(const LagView &view);
 std::string order_text(const CheckpointStatus::Batches &batches, const std::optional<std::string> &intent);
 std::string trouble_text(const LagView &view);		// rows, or nothing

@@ -2,8 +2,8 @@
 //
 // jbdctl list: one line a volume. Only reads. Crashes leave nothing here.
 #include <fmt/core.h>
-#include <nlohmann/json.hpp>
 
+#include "json.h"
 #include "report.h"
 #include "units.h"
 #include "verbs.h"
@@ -29,7 +29,7 @@ static Result<> list(bool as_json)
 			continue;
 		}
 		const JournalStatus &s = volume->status;
-		rows.push_back({name, state_text(s), format_sectors(volume->table.sectors),
+		rows.push_back({name, state_text(s, volume->device.suspended), format_sectors(volume->table.sectors),
 				fmt::format("{} %", percent(s.log_used, s.log_total)),
 				s.home == "clean" ? "-" : format_ms(s.lag_ms), volume->home(), volume->log()});
 		json.push_back({{"name", name}, {"mode", s.mode}, {"home", s.home},
@@ -39,7 +39,7 @@ static Result<> list(bool as_json)
 				{"home_device", volume->home()}, {"log_device", volume->log()}});
 	}
 	if (as_json)
-		fmt::print("{}\n", json.dump(2));
+		fmt::print("{}\n", json_text(json, indented));
 	else if (names->empty())
 		fmt::print("No volume is open.\n");
 	else

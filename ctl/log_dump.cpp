@@ -4,11 +4,11 @@
 #include <endian.h>
 
 #include <fmt/core.h>
-#include <nlohmann/json.hpp>
 
 #include "format_intent.h"
 #include "image.h"
 #include "intent_dump.h"
+#include "json.h"
 #include "units.h"
 #include "verbs.h"
 
@@ -165,7 +165,7 @@ public:
 			};
 			if (words_.extents)
 				json["extents"] = std::move(extents_);
-			fmt::print("{}\n{}", first_ ? "" : ",", json.dump());
+			fmt::print("{}\n{}", first_ ? "" : ",", json_text(json, one_line));
 		} else {
 			if (first_)
 				fmt::print("\n{:>10} {:>8} {:>12} {:>8} {:>8} {:>8} {:>8}  {}\n", "RECORD", "EPOCH", "LOG SECTOR",
@@ -212,7 +212,7 @@ void print_slots(const Log &log, const Words &words)
 			print_super(slot.super);
 	}
 	if (words.as_json)
-		fmt::print("{{\"slots\": {},\n\"records\": [", json.dump());
+		fmt::print("{{\"slots\": {},\n\"records\": [", json_text(json, one_line));
 }
 
 Result<> dump(const Words &words)

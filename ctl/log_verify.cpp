@@ -2,9 +2,9 @@
 //
 // jbdctl log verify: read all of a log, or the batch of an intent device, and judge. Only reads. Crashes leave nothing here.
 #include <fmt/core.h>
-#include <nlohmann/json.hpp>
 
 #include "intent_dump.h"
+#include "json.h"
 #include "signals.h"
 #include "units.h"
 #include "verbs.h"
@@ -48,7 +48,7 @@ void print_json(const Log &log, const jsuper &super, const Verdict &verdict)
 		{"payload_sectors", verdict.payload_sectors}, {"emptied_sectors", verdict.emptied_sectors},
 	};
 
-	fmt::print("{}\n", json.dump(2));
+	fmt::print("{}\n", json_text(json, indented));
 }
 
 Result<> verify_log(const Words &words)

@@ -3,9 +3,14 @@
 // jbdctl: from the command line to a verb, and from its result to an exit code.
 //
 // Always true: an error is printed once, here. Crashes leave nothing here.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <fmt/core.h>
 
+#include <cerrno>
+#include <cstdio>
 #include <exception>
 
 #include "core.h"
@@ -33,16 +38,38 @@ constexpr const char *footer =
 
 int report(const jbd::Error &error)
 {
-	fmt::print(stderr, "jbdctl: {}\n", error.text);
+	std::string text = fmt::format("jbdctl: {}\n", error.text);
+
 	if (!error.hint.empty())
-		fmt::print(stderr, "        {}\n", error.hint);
+		text += fmt::format("        {}\n", error.hint);
+	jbd::to_stderr(text);
 	return static_cast<int>(error.code);
+}
+
+// A device must not become what messages are written to.
+void open_standard_streams()
+{
+	while (true) {
+		const int fd = open("/dev/null", O_RDWR);
+		if (fd > STDERR_FILENO)
+			close(fd);
+		if (fd < 0 || fd > STDERR_FILENO)
+			return;
+	}
+}
+
+jbd::Result<> flush_output()
+{
+	if (std::fflush(stdout) || std::ferror(stdout))
+		return jbd::os_error(errno, "printing");
+	return jbd::done();
 }
 
 } // namespace
 
 int main(int argc, char **argv)
 {
+	open_standard_streams();
 	CLI::App app("Put a write-back journal on a fast device under any block device, and manage it.", "jbdctl");
 	jbd::Verb verb;
 
@@ -71,9 +98,10 @@ int main(int argc, char **argv)
 		app.parse(argc, argv);
 		if (!verb)
 			return report({jbd::Exit::usage, "what is to be done?", "'jbdctl --help' lists the verbs."});
-		const jbd::Result<> result = verb();
-		std::fflush(stdout);
-		return result ? 0 : report(result.error());
+		const jbd::Result<> result = verb(), printed = flush_output();
+		if (!result || !printed)
+			return report((result ? printed : result).error());
+		return 0;
 	} catch (const CLI::ParseError &error) {
 		const bool help = error.get_exit_code() == 0;
 		app.exit(error);

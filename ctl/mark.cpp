@@ -2,7 +2,7 @@
 //
 // jbdctl mark: name a point of an open volume, that checkpoints do not pass.
 //
-// Always true: the kernel does it, in one superblock; when this returns, the mark is durable.
+// Always true: the kernel does it, in both superblocks; when this returns, the mark is durable.
 // A crash leaves the mark, or none.
 #include <fmt/core.h>
 

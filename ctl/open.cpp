@@ -93,8 +93,13 @@ Result<> judge_intent(const Words &words, Options &options, const jsuper &log, c
 	return result ? words.table.complete(options, log.geo, &super->geo, table_name(*device)) : result;
 }
 
+struct Judged {
+	Plan plan;
+	bool forks;	// and that is to be ignored
+};
+
 // The devices are released when it returns, for the kernel to take them.
-Result<Plan> judge(const Words &words, Options options)
+Result<Judged> judge(const Words &words, Options options)
 {
 	const Result<> distinct = check_distinct(words.home, words.log);
 	if (!distinct)
@@ -102,12 +107,11 @@ Result<Plan> judge(const Words &words, Options options)
 	Result<Device> home = Device::open(words.home, Device::Access::read);
 	if (!home)
 		return home.error();
-	const bool write = words.ignore_fork && !words.dry_run;
-	Result<Device> device = Device::open(words.log, write ? Device::Access::write : Device::Access::read);
+	Result<Device> device = Device::open(words.log, Device::Access::read);
 	if (!device)
 		return device.error();
-	Log log(std::move(*device));
-	Result<jsuper> super = log.super();
+	const Log log(std::move(*device));
+	const Result<jsuper> super = log.super();
 	if (!super)
 		return super.error();
 	const Result<> pair = check_pair(log, *super, *home);
@@ -125,13 +129,21 @@ Result<Plan> judge(const Words &words, Options options)
 		return Error{Exit::device, *fork,
 			     "If what was written there may be lost, open it with --ignore-fork; if what the log holds may, make a "
 			     "new log by 'jbdctl create --force'."};
-	if (fork && write) {
-		super->flags &= ~JFMT_SUPER_FP;
-		const Result<> written = log.write_super(*super);
-		if (!written)
-			return written.error();
-	}
-	return make_plan(words.name, *super, *home, log.device(), options);
+	return Judged{make_plan(words.name, *super, *home, log.device(), options), fork.has_value()};
+}
+
+// The kernel would refuse what the log says of the home.
+Result<> forget_fingerprint(const std::string &path)
+{
+	Result<Device> device = Device::open(path, Device::Access::write);
+	if (!device)
+		return device.error();
+	Log log(std::move(*device));
+	Result<jsuper> super = log.super();
+	if (!super)
+		return super.error();
+	super->flags &= ~JFMT_SUPER_FP;
+	return log.write_super(*super);
 }
 
 Result<> open_volume(const Words &words)
@@ -144,18 +156,20 @@ Result<> open_volume(const Words &words)
 	const Result<Options> options = words.table.parse();
 	if (!options)
 		return options.error();
-	const Result<Plan> plan = judge(words, *options);
-	if (!plan)
-		return plan.error();
+	const Result<Judged> judged = judge(words, *options);
+	if (!judged)
+		return judged.error();
 	if (words.dry_run) {
-		fmt::print("{}", plan->text());
+		fmt::print("{}", judged->plan.text());
 		return done();
 	}
 	result = check_unused(words.name);
 	if (result)
 		result = ensure_targets();
+	if (result && judged->forks)
+		result = forget_fingerprint(words.log);
 	if (result)
-		result = activate(*plan);
+		result = activate(judged->plan);
 	if (!result)
 		return result;
 	const Result<Volume> volume = find_volume(words.name);

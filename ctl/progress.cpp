@@ -50,17 +50,13 @@ void Progress::update(std::uint64_t done_bytes, std::optional<std::uint64_t> rat
 		rate = static_cast<std::uint64_t>(static_cast<double>(done_bytes) / elapsed);
 	}
 	const std::string line = progress_line(what_, done_bytes, total_, *rate);
-	if (terminal_)
-		fmt::print(stderr, "\r{}\033[K", line);
-	else
-		fmt::print(stderr, "{}\n", line);
-	std::fflush(stderr);
+	to_stderr(terminal_ ? fmt::format("\r{}\033[K", line) : line + "\n");
 }
 
 Progress::~Progress()
 {
 	if (shown_ && terminal_)
-		fmt::print(stderr, "\n");
+		to_stderr("\n");
 }
 
 } // namespace jbd

@@ -57,7 +57,8 @@ struct Intended {
 
 struct Logged {
 	Log log;
-	jsuper super;
+	jsuper super;			// without hold and marks
+	bool was_held;
 	Verdict verdict;
 };
 
@@ -138,6 +139,7 @@ Result<Logged> judge_log(const Words &words, const Device &target, const Intende
 		result = check_not_held(words.log, *super);
 	if (!result)
 		return result.error();
+	const bool was_held = jmark_any(&*super);
 	jmark_release(&*super, nullptr);
 
 	Progress reading("reading " + words.log, super->geo.area_len * sector_size, words.quiet);
@@ -147,7 +149,7 @@ Result<Logged> judge_log(const Words &words, const Device &target, const Intende
 	const std::optional<std::string> fork = words.ignore_fork ? std::nullopt : log.fork(*super, target);
 	if (fork)
 		return Error{Exit::device, *fork, "Nothing was written. Replaying would destroy what was written there; --ignore-fork does it."};
-	Logged logged{std::move(log), *super, std::move(*verdict)};
+	Logged logged{std::move(log), *super, was_held, std::move(*verdict)};
 	result = check_damage(words, logged, is_copy(words) ? nullptr : intended);
 	if (!result)
 		return result.error();
@@ -196,7 +198,7 @@ Result<> replay(const Words &words, Logged &logged, const Device &target)
 		if (!unbound)
 			return unbound;
 	}
-	if (!verdict.records && !verdict.damage && !(logged.super.flags & JFMT_SUPER_RUNNING)) {
+	if (!verdict.records && !verdict.damage && !(logged.super.flags & JFMT_SUPER_RUNNING) && (!logged.was_held || is_copy(words))) {
 		fmt::print("Nothing to replay: {} has everything.\n", target.path());
 		return done();
 	}

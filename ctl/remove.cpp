@@ -27,7 +27,16 @@ struct Words {
 	bool quiet = false;
 };
 
-Result<> check_empty(const Intent &intent, const std::string &reopen)
+// What to do when the volume is closed, and its log not retired.
+std::string reopen(const Volume &volume)
+{
+	const std::optional<std::string> intent = volume.intent();
+
+	return fmt::format("Open it again by 'jbdctl open {} {} {}{}', then try again.", volume.name, volume.home(), volume.log(),
+			   intent ? " --intent " + *intent : "");
+}
+
+Result<> check_empty(const Intent &intent)
 {
 	const Result<isuper> super = intent.super();
 	if (!super)
@@ -38,20 +47,18 @@ Result<> check_empty(const Intent &intent, const std::string &reopen)
 	if (!*pending)
 		return done();
 	return Error{Exit::busy, fmt::format("the intent device {} holds batch {}, which the home may have in part only",
-					     intent.path(), (*pending)->batch), reopen};
+					     intent.path(), (*pending)->batch)};
 }
 
 Result<> retire(const std::string &path, const std::optional<std::string> &intent_path, const Volume &volume)
 {
-	const std::string reopen = fmt::format("Open it again by 'jbdctl open {} {} {}{}', then try again.", volume.name,
-					       volume.home(), path, intent_path ? " --intent " + *intent_path : "");
 	std::optional<Device> intent_device;
 	if (intent_path) {
 		Result<Device> opened = Device::open(*intent_path, Device::Access::write);
 		if (!opened)
 			return opened.error();
 		intent_device = std::move(*opened);
-		const Result<> empty = check_empty(Intent(*intent_device), reopen);
+		const Result<> empty = check_empty(Intent(*intent_device));
 		if (!empty)
 			return empty;
 	}
@@ -67,10 +74,10 @@ Result<> retire(const std::string &path, const std::optional<std::string> &inten
 	if (!verdict)
 		return verdict.error();
 	if (verdict->damage)
-		return Error{Exit::damage, fmt::format("{}: {}", path, *verdict->damage), reopen};
+		return Error{Exit::damage, fmt::format("{}: {}", path, *verdict->damage)};
 	if (verdict->records)
 		return Error{Exit::busy, fmt::format("{} was written while it was being removed; the log {} holds {} records",
-						     volume.name, path, verdict->records), reopen};
+						     volume.name, path, verdict->records)};
 	super->flags = (super->flags | JFMT_SUPER_RETIRED) & ~JFMT_SUPER_RUNNING;
 	const Result<> retired = log.write_super(*super);
 	return retired && intent_device ? Intent(*intent_device).wipe() : retired;
@@ -103,10 +110,13 @@ Result<> remove_volume(const Words &words)
 	result = wait_for_checkpoint(words.name, *target, timeout, words.quiet);
 	if (result)
 		result = deactivate(words.name);
-	if (result)
-		result = retire(volume->log(), volume->intent(), *volume);
 	if (!result)
 		return result;
+	result = retire(volume->log(), volume->intent(), *volume);
+	if (!result)
+		return Error{result.error().code,
+			     fmt::format("{} is closed, but its log is not retired: {}", words.name, result.error().text),
+			     result.error().hint.empty() ? reopen(*volume) : result.error().hint};
 	fmt::print("{} is removed. {} has everything and can be used by itself; the log {} is retired{}.\n", words.name,
 		   volume->home(), volume->log(),
 		   volume->intent() ? fmt::format(", the intent device {} is wiped", *volume->intent()) : "");

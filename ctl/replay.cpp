@@ -101,13 +101,14 @@ Result<> Replay::write_data(const jmap &run)
 	return done();
 }
 
-// Discarded contents are undefined, so they may as well be zero, as the log reads them.
 Result<> Replay::write_run(const jmap &run)
 {
 	if (run.kind == JFMT_DATA)
 		return write_data(run);
 	const Result<> flushed = flush_data();
-	return flushed ? target_.zero(run.home.v, run.len) : flushed;
+	if (!flushed)
+		return flushed;
+	return run.kind == JFMT_DISCARD ? target_.discard(run.home.v, run.len) : target_.zero(run.home.v, run.len);
 }
 
 Result<> Replay::write_batch()

@@ -45,7 +45,7 @@ Json or_null(const std::optional<T> &value)
 
 LagView lag_view(const Volume &v)
 {
-	return {v.name, v.home(), v.log(), v.intent(), v.table.options, v.status, v.home_status};
+	return {v.name, v.home(), v.log(), v.intent(), v.table.options, v.status, v.home_status, v.device.suspended};
 }
 
 std::string checkpoint_text(const Volume &v)
@@ -65,7 +65,7 @@ std::string checkpoint_text(const Volume &v)
 std::string volume_text(const Volume &v)
 {
 	const JournalStatus &s = v.status;
-	std::string text = fmt::format("{}: {}\n", v.name, state_text(s));
+	std::string text = fmt::format("{}: {}\n", v.name, state_text(s, v.device.suspended));
 	const std::string checkpoint = checkpoint_text(v), options = options_text(v.table.options);
 
 	text += row("Volume", fmt::format("/dev/mapper/{}, {}, {}", v.name, format_sectors(v.table.sectors),
@@ -119,8 +119,8 @@ Json volume_json(const Volume &v)
 		{"index_bytes", s.index_used}, {"index_cap_bytes", s.index_cap}, {"atomic_kib", s.atomic_kib},
 		{"counters", counters},
 	};
-	if (v.home_table)
-		json["home_options"] = options_json(v.home_table->options);
+	json["home_options"] = v.home_table ? options_json(v.home_table->options) : Json(nullptr);
+	json["home_target"] = nullptr;
 	if (v.home_status) {
 		const CheckpointStatus &h = *v.home_status;
 		json["home_target"] = {

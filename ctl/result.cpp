@@ -4,6 +4,7 @@
 #include "result.h"
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 
 namespace jbd {
@@ -26,6 +27,8 @@ static Exit exit_for(int error)
 	case EEXIST:
 	case ETXTBSY:
 		return Exit::busy;
+	case EUCLEAN:
+		return Exit::damage;
 	case EINTR:
 		return Exit::interrupted;
 	default:
@@ -38,6 +41,12 @@ Error os_error(int error, const std::string &what, std::string hint)
 	if (hint.empty() && exit_for(error) == Exit::permission && error != EROFS)
 		hint = "Run it as root.";
 	return {exit_for(error), what + ": " + std::strerror(error), std::move(hint)};
+}
+
+void to_stderr(const std::string &text) noexcept
+{
+	std::fwrite(text.data(), 1, text.size(), stderr);
+	std::fflush(stderr);
 }
 
 } // namespace jbd

@@ -57,6 +57,9 @@ inline Result<> done() { return Nothing{}; }
 // The Error for errno value @error: "@what: No such file or directory".
 Error os_error(int error, const std::string &what, std::string hint = {});
 
+// Messages for people. That nobody can read them is no error.
+void to_stderr(const std::string &text) noexcept;
+
 } // namespace jbd
 
 #endif

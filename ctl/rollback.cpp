@@ -2,7 +2,7 @@
 //
 // jbdctl rollback: return a volume to a mark.
 //
-// Always true: the log ends at the mark from one superblock on, a barrier, behind
+// Always true: the log ends at the mark from one superblock on, a barrier in both slots, behind
 // which nothing older is ever accepted again; the home is not written. It is done by
 // the kernel if the volume is open, and here if it is not.
 // A crash leaves the volume as it was, or at the mark.
@@ -12,6 +12,7 @@
 
 #include "hold.h"
 #include "image.h"
+#include "signals.h"
 #include "verbs.h"
 #include "volume.h"
 
@@ -35,12 +36,16 @@ Result<> rollback_open(const Words &words, const Volume &volume)
 	if (std::ranges::none_of(volume.status.marks, [&](const auto &mark) { return mark.name == words.name; }))
 		return no_mark(words.volume, words.name);
 	Result<> result = check_idle(words.volume);
+	const Interruptible whole;	/* or whoever is impatient would leave it suspended */
 	if (result && !volume.device.suspended)
 		result = dm::suspend(words.volume);
 	if (!result)
 		return result;
 	const Result<std::string> answer = dm::message(words.volume, "rollback " + words.name);
 	result = volume.device.suspended ? done() : dm::resume(words.volume);
+	if (!answer && !result)
+		return Error{answer.error().code, fmt::format("{}; and {}", answer.error().text, result.error().text),
+			     fmt::format("{0} is still suspended: 'dmsetup resume {0}'.", words.volume)};
 	if (!answer)
 		return answer.error();
 	if (result)

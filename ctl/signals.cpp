@@ -15,8 +15,11 @@ Interruptible::Interruptible()
 	struct sigaction action = {};
 
 	action.sa_handler = [](int) { flag = 1; };
-	for (unsigned i = 0; i < 3; i++)
+	for (unsigned i = 0; i < 3; i++) {
 		sigaction(handled[i], &action, &before_[i]);
+		if (before_[i].sa_handler == SIG_IGN)	/* nohup */
+			sigaction(handled[i], &before_[i], nullptr);
+	}
 }
 
 Interruptible::~Interruptible()

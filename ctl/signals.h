@@ -3,7 +3,7 @@
 // Ctrl-C in long work.
 //
 // Always true: while an Interruptible lives, SIGINT, SIGTERM and SIGHUP only set a
-// flag; whoever works looks at it between two consistent states.
+// flag, and what was ignored before still is; whoever works looks at it between two consistent states.
 // Crashes leave nothing here.
 #ifndef JBDCTL_SIGNALS_H
 #define JBDCTL_SIGNALS_H

@@ -2,8 +2,8 @@
 //
 // jbdctl status: everything about one volume or all. Only reads. Crashes leave nothing here.
 #include <fmt/core.h>
-#include <nlohmann/json.hpp>
 
+#include "json.h"
 #include "prometheus.h"
 #include "report.h"
 #include "verbs.h"
@@ -43,7 +43,7 @@ static Result<> status(const std::string &name, bool as_json, bool as_metrics)
 	if (as_metrics)
 		fmt::print("{}", prometheus_text(views, broken));
 	else if (as_json)
-		fmt::print("{}\n", (name.empty() ? json : json[0]).dump(2));
+		fmt::print("{}\n", json_text(name.empty() ? json : json[0], indented));
 	else
 		fmt::print("{}", names.empty() ? "No volume is open.\n" : text);
 	return done();

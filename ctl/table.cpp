@@ -9,22 +9,25 @@
 
 #include <algorithm>
 #include <charconv>
-#include <span>
+
+#include "core.h"
 
 namespace jbd {
 
 namespace {
 
-constexpr std::string_view journal_keys[] = {
-	"flush", "on_hold_full", "staging_mib", "autocommit_ms", "high", "low", "max_lag_ms", "idle_ms",
-	"inflight_kib", "index_mib", "batch_mib",
+struct Number {
+	std::string_view key;
+	std::uint64_t usual, least, most;
 };
-// Those of them whose value is one of two words.
+#define NUMBER(name, value, min, max) {#name, value, min, max},
+constexpr Number journal_numbers[] = {JOURNAL_NUMBERS(NUMBER)}, checkpoint_numbers[] = {CHECKPOINT_NUMBERS(NUMBER)};
+#undef NUMBER
+// Options of the journal whose value is one of two words.
 struct Choice {
 	std::string_view key, first, second;
 };
 constexpr Choice journal_choices[] = {{"flush", "log", "home"}, {"on_hold_full", "release", "error"}};
-constexpr std::string_view checkpoint_keys[] = {"depth", "rate_mib"};
 
 bool is_number(std::string_view text)
 {
@@ -104,6 +107,28 @@ bool parse_options(Words &words, std::vector<Option> &options)
 	return !words.failed() && !words.more();
 }
 
+// nullptr if there is none.
+template <typename T, std::size_t N>
+const T *find_key(const T (&options)[N], std::string_view key)
+{
+	const T *found = std::ranges::find(options, key, &T::key);
+
+	return found == std::end(options) ? nullptr : found;
+}
+
+Error unknown_option(std::string_view key)
+{
+	std::vector<std::string_view> known;
+
+	for (const Choice &option : journal_choices)
+		known.push_back(option.key);
+	for (const Number &option : journal_numbers)
+		known.push_back(option.key);
+	for (const Number &option : checkpoint_numbers)
+		known.push_back(option.key);
+	return {Exit::usage, fmt::format("unknown option '{}'", key), fmt::format("Options are: {}.", fmt::join(known, ", "))};
+}
+
 } // namespace
 
 Result<> add_option(Options &options, std::string_view word)
@@ -111,28 +136,38 @@ Result<> add_option(Options &options, std::string_view word)
 	const std::size_t equals = word.find('=');
 	const std::string_view key = word.substr(0, equals);
 	const std::string_view value = equals == word.npos ? std::string_view{} : word.substr(equals + 1);
-	const bool journal = std::ranges::count(journal_keys, key);
+	const Choice *choice = find_key(journal_choices, key);
+	const Number *journal = find_key(journal_numbers, key);
+	const Number *number = journal ? journal : find_key(checkpoint_numbers, key);
 
-	if (!journal && !std::ranges::count(checkpoint_keys, key)) {
-		std::string known;
-		for (std::string_view name : journal_keys)
-			known += fmt::format("{}, ", name);
-		return Error{Exit::usage, fmt::format("unknown option '{}'", key),
-			     fmt::format("Options are: {}{}.", known, fmt::join(checkpoint_keys, ", "))};
-	}
-	const auto choice = std::ranges::find(journal_choices, key, &Choice::key);
-	const bool one_of = choice != std::end(journal_choices);
-	if (one_of ? value != choice->first && value != choice->second : !is_number(value))
+	if (!choice && !number)
+		return unknown_option(key);
+	if (choice && value != choice->first && value != choice->second)
 		return Error{Exit::usage, fmt::format("option '{}' has the value '{}'", key, value),
-			     one_of ? fmt::format("It is {0}={1} or {0}={2}.", key, choice->first, choice->second) :
-				      fmt::format("Write it as {}=NUMBER.", key)};
-	std::vector<Option> &list = journal ? options.journal : options.checkpoint;
+			     fmt::format("It is {0}={1} or {0}={2}.", key, choice->first, choice->second)};
+	std::string text(value);
+	if (number) {
+		std::uint64_t parsed = 0;
+		const auto [stop, status] = std::from_chars(value.data(), value.data() + value.size(), parsed);
+		if (status != std::errc{} || stop != value.data() + value.size() || parsed < number->least || parsed > number->most)
+			return Error{Exit::usage, fmt::format("option '{}' has the value '{}'", key, value),
+				     fmt::format("It is a number from {} to {}.", number->least, number->most)};
+		text = std::to_string(parsed);
+	}
+	std::vector<Option> &list = choice || journal ? options.journal : options.checkpoint;
 	const auto same = std::ranges::find(list, key, &Option::key);
 	if (same != list.end())
-		same->value = value;
+		same->value = text;
 	else
-		list.push_back({std::string(key), std::string(value)});
+		list.push_back({std::string(key), text});
 	return done();
+}
+
+std::uint64_t journal_number(const Options &options, std::string_view key)
+{
+	const auto given = std::ranges::find(options.journal, key, &Option::key);
+
+	return given == options.journal.end() ? find_key(journal_numbers, key)->usual : std::stoull(given->value);
 }
 
 std::string CheckpointTable::params() const

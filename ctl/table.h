@@ -30,8 +30,10 @@ struct Options {
 	std::vector<Option> journal, checkpoint;
 };
 
-// "key=value" as given to --opt; refuses keys that no target has.
+// "key=value" as given to --opt; refuses keys that no target has, and values that it would not take.
 Result<> add_option(Options &options, std::string_view word);
+// What the journal makes of this key, which is one of its numbers, given or not.
+std::uint64_t journal_number(const Options &options, std::string_view key);
 
 // NAME-home: 0 <sectors> checkpoint <home> [<#opt> [<key> <value>]...]; intent and order are keys
 struct CheckpointTable {

@@ -7,6 +7,7 @@
 #include <fmt/chrono.h>
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -64,15 +65,28 @@ Result<std::uint64_t> parse_size(std::string_view text)
 	});
 }
 
+Result<std::uint64_t> parse_number(std::string_view text)
+{
+	return parse_scaled(text, "number", "64", [](std::string_view unit) { return std::uint64_t{unit.empty()}; });
+}
+
+// Clocks count nanoseconds in 63 bits.
+static Result<std::uint64_t> at_most_a_year(const Result<std::uint64_t> &parsed, std::uint64_t per_second)
+{
+	constexpr std::uint64_t year = 365 * 86400;
+
+	return parsed ? Result(std::min(*parsed, year * per_second)) : parsed;
+}
+
 Result<std::uint64_t> parse_seconds(std::string_view text)
 {
-	return parse_scaled(text, "time", "90, 90s, 5m or 2h", [](std::string_view unit) {
+	return at_most_a_year(parse_scaled(text, "time", "90, 90s, 5m or 2h", [](std::string_view unit) {
 		if (unit.empty() || unit == "s")
 			return std::uint64_t{1};
 		if (unit == "m" || unit == "min")
 			return std::uint64_t{60};
 		return std::uint64_t{unit == "h" ? 3600u : 0u};
-	});
+	}), 1);
 }
 
 Result<std::uint64_t> parse_interval_ms(std::string_view text)
@@ -88,7 +102,7 @@ Result<std::uint64_t> parse_interval_ms(std::string_view text)
 	});
 	if (ms && !*ms)
 		return Error{Exit::usage, fmt::format("an interval cannot be {}", text), "Write it like 2, 500ms, 1.5s or 1m."};
-	return ms;
+	return at_most_a_year(ms, 1000);
 }
 
 std::string format_bytes(std::uint64_t bytes)

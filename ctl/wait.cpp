@@ -77,7 +77,10 @@ Result<> wait_for_checkpoint(const std::string &name, std::uint64_t target,
 		if (status.mode == "error")
 			return Error{Exit::io, fmt::format("{}: the log {} has failed ({})", name, volume->log(),
 							   status.reason.value_or("unknown")),
-				     "See the kernel log (dmesg). All that was acknowledged as durable is still in the log."};
+				     fmt::format("See the kernel log (dmesg). All that was acknowledged as durable is still in the log: bring it "
+						 "back, then close and open the volume. If it is gone for good, 'jbdctl close {}' leaves the home "
+						 "as a crash would have left it{}.", name,
+						 volume->intent() ? ", once 'jbdctl recover --home HOME --intent DEV' has run" : "")};
 		if (status.home != "stalled")
 			well = now;
 		else if (now - well > stalled_grace)

@@ -44,10 +44,12 @@ Result<Options> TableWords::parse() const
 			     "Leave out one of --intent and --order."};
 	if (order == "relaxed")
 		parsed.checkpoint.insert(parsed.checkpoint.begin(), {"order", "relaxed"});
-	const auto batch = std::ranges::find(parsed.journal, "batch_mib", &Option::key);
-	if (batch == parsed.journal.end())
+	if (journal_number(parsed, "low") >= journal_number(parsed, "high"))
+		return Error{Exit::usage, fmt::format("low is {} and high is {}", journal_number(parsed, "low"), journal_number(parsed, "high")),
+			     "low must be less than high: checkpoints begin at high % of the log, and end at low %."};
+	if (std::ranges::none_of(parsed.journal, [](const Option &option) { return option.key == "batch_mib"; }))
 		return parsed;
-	const bool none = batch->value.find_first_not_of('0') == std::string::npos;
+	const bool none = !journal_number(parsed, "batch_mib");
 	const bool coalesces = order == "relaxed" || !intent.empty();
 	if (none && coalesces)
 		return Error{Exit::usage, "batch_mib=0 makes no batches, which --intent and --order relaxed are for",
@@ -74,18 +76,15 @@ Result<> TableWords::complete(Options &parsed, const jgeo &log, const igeo *geo,
 		parsed.journal.push_back({"batch_mib", std::to_string(std::max<std::uint64_t>(mib, 1))});
 		return done();
 	}
-	/* digits, as add_option() has seen to; what is too long is too much */
-	const std::string most = std::to_string(geo ? batch_mib_most(*geo) : UINT64_MAX);
-	const std::string digits = batch->value.substr(batch->value.find_first_not_of('0'));
-	if (digits.size() < most.size() || (digits.size() == most.size() && digits <= most))
+	if (!geo || journal_number(parsed, "batch_mib") <= batch_mib_most(*geo))
 		return done();
 	return Error{Exit::usage, fmt::format("batches of {} MiB do not fit in the intent device {}", batch->value, intent),
-		     fmt::format("batch_mib is {} at most there.", most)};
+		     fmt::format("batch_mib is {} at most there.", batch_mib_most(*geo))};
 }
 
 void warn(const std::string &text)
 {
-	fmt::print(stderr, "jbdctl: warning: {}\n", text);
+	to_stderr(fmt::format("jbdctl: warning: {}\n", text));
 }
 
 } // namespace jbd

@@ -92,7 +92,7 @@ finds() { [ "$(grep -c -- "$1" "$2")" -ge "$3" ]; }
 	# the watch of an hour has seen it, too
 	wait_for 20 lines /tmp/watched 2
 	[ "$(sed -n 2p /tmp/watched | jq .late)" = true ]
-	kill -INT "$watcher"
+	kill "$watcher"
 	wait "$watcher"
 	for words in list 'status v' 'checkpoint v --status' 'checkpoint --status'; do
 		run -0 jbdctl $words
@@ -146,14 +146,14 @@ finds() { [ "$(grep -c -- "$1" "$2")" -ge "$3" ]; }
 	watchers+=" $!"
 	spawn jbdctl checkpoint --status --watch > /tmp/table
 	watchers+=" $!"
-	# a terminal of its own
-	spawn script -qec "echo \$\$ > /tmp/pid; exec jbdctl checkpoint v --status --watch 100ms" /tmp/screen > /dev/null
+	# a terminal of its own, where SIGINT is not ignored as it is in the background
+	spawn script -qec "echo \$\$ > /tmp/pid; exec env --default-signal=INT jbdctl checkpoint v --status --watch 100ms" /tmp/screen > /dev/null
 	terminal=$!
 	wait_for 60 lines /tmp/json 4
 	wait_for 60 finds '^v: ' /tmp/text 3
 	wait_for 60 finds '^NAME ' /tmp/table 2
 	wait_for 60 finds $'\e\\[J' /tmp/screen 3
-	kill -INT $watchers
+	kill $watchers
 	for pid in $watchers; do wait "$pid"; done
 	kill -INT "$(cat /tmp/pid)"
 	wait "$terminal"

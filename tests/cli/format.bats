@@ -100,8 +100,38 @@ field() { jbdctl log dump log --json | jq -r ".slots[$1].super.$2"; }
 
 @test "a home that is a log is taken for swapped arguments" {
 	make_log
-	run -$DEVICE jbdctl create vol log home --no-open
-	says 'the home log is itself a journal log' 'right way round'
+	for force in '' --force; do
+		run -$DEVICE jbdctl create vol log home --no-open $force
+		says 'the home log is itself a journal log' 'right way round'
+	done
+}
+
+# Seen red: the values not looked at before the log is formatted.
+@test "an option or a length that would be refused later is refused before anything is written" {
+	for opt in high=100 high=0 index_mib=3 depth=1025 rate_mib=-1; do
+		run -$USAGE make_log --opt $opt
+		says "option '${opt%=*}' has the value '${opt#*=}'" 'a number from'
+	done
+	run -$USAGE make_log --opt high=40
+	says 'low is 40 and high is 40' 'less than'
+	run -0 make_log --opt high=30 --opt low=29
+	cp log before
+	for kib in 0 15 9223372036854775872 99999999999999999999 0x40 1.5; do
+		run -$USAGE make_log --force --record-kib $kib
+		says $kib
+	done
+	run -$USAGE make_log --force --label "$(printf '%065d' 0)"
+	says 'the label has 65 bytes' 64
+	cmp log before
+}
+
+# Seen red: the result of the last write not looked at; a label that is no UTF-8 not printed.
+@test "output that cannot be written is an error, and a label need not be UTF-8" {
+	make_log --label $'caf\xe9'
+	run -$IO bash -c '"$0" log dump log > /dev/full' "$JBDCTL"
+	says printing
+	[[ $(log_super label) == caf* ]]
+	run -0 bash -c '"$0" log verify log 2>&-' "$JBDCTL"
 }
 
 @test "a log that is too small says how much it needs" {

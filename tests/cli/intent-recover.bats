@@ -180,7 +180,7 @@ load images
 	says "bound to the intent device $uuid" --intent-lost
 	cp intent own
 	truncate -s 4M log2
-	jbdctl create other home log2 --no-open --intent intent
+	jbdctl create other home log2 --no-open --intent intent --force
 	run -$DEVICE jbdctl recover --home home --log log --intent intent
 	says "bound to the intent device $uuid" "intent is $(intent_super uuid)"
 	run -$DEVICE jbdctl recover --onto home --log log

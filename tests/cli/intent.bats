@@ -18,7 +18,7 @@ load images
 
 @test "two intent devices never have the same identity" {
 	make_intent && first=$(intent_super uuid) nonce=$(intent_super nonce)
-	make_intent
+	make_intent --force
 	[ "$(intent_super uuid)" != "$first" ]
 	[ "$(intent_super nonce)" != "$nonce" ]
 }
@@ -68,8 +68,10 @@ load images
 	cmp intent before
 	cmp log log.before
 	batches <<< 'retire 1'
-	run -0 make_log --intent intent
-	run -$DEVICE jbdctl create vol intent home --no-open
+	run -$BUSY make_log --intent intent
+	says 'intent holds the intent device' 'the log that is bound to it' --force
+	run -0 make_log --intent intent --force
+	run -$DEVICE jbdctl create vol intent home --no-open --force
 	says 'the home intent is itself an intent device'
 	truncate -s 8M other
 	records <<< 'commit data:0+8'
@@ -116,10 +118,12 @@ load images
 	says 'batch_mib=0'
 	run -$USAGE make_log --intent intent --opt batch_mib=00
 	says 'batch_mib=0'
-	for mib in 30 100 99999999999999999999; do
+	for mib in 30 0100; do
 		run -$USAGE make_log --intent intent --opt batch_mib=$mib
-		says "batches of $mib MiB do not fit" '29 at most'
+		says "batches of ${mib#0} MiB do not fit" '29 at most'
 	done
+	run -$USAGE make_log --intent intent --opt batch_mib=99999999999999999999
+	says 'from 0 to 4096'
 	run -$USAGE make_log --opt intent=intent
 	says "unknown option 'intent'"
 	cmp log <(head -c 4M /dev/zero)
@@ -139,7 +143,7 @@ load images
 	says "log is bound to the intent device $uuid"
 	cp intent own
 	truncate -s 4M log2
-	jbdctl create other home log2 --no-open --intent intent
+	jbdctl create other home log2 --no-open --intent intent --force
 	other=$(intent_super uuid)
 	run -$DEVICE jbdctl open vol home log --intent intent --dry-run
 	says "bound to the intent device $uuid" "intent is $other"

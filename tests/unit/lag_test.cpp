@@ -157,7 +157,8 @@ TEST(Lag, LateIsSaidEverywhereWithItsLimitAndWhatToDo)
 	LagView v = view();
 	v.status.late = true;
 
-	EXPECT_EQ(state_text(v.status), "checkpointing, marked, late");
+	EXPECT_EQ(state_text(v.status, false), "checkpointing, marked, late");
+	EXPECT_EQ(state_text(v.status, true), "checkpointing, marked, late, suspended");
 	EXPECT_TRUE(has(lag_picture(v), "max_lag_ms is 60000: late\n"));
 	EXPECT_TRUE(has(trouble(v)->next, "jbdctl checkpoint srv --release"));
 	EXPECT_EQ(lag_json(v)["late"], true);
