@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
+# vm: kernel=6.12
 # tape, the recorder: the ground on which the crash states of tests/trace stand.
 load helpers
 

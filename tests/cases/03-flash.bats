@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# vm: icount
+# vm: icount kernel=6.1
 # flash, the disk that takes an SSD's time: each operation its latency, so many at a time. Time is virtual here, so a slow
 # host changes nothing; the latencies are long, so that the processor's own time does not count.
 # Seen red: a queue without an end, a FUA write that takes the time of a write, an end that does not wait.

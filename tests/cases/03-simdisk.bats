@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
+# vm: kernel=6.12
 # What simdisk does beside losing its cache: it hangs, alone and above a spindle that takes a spinning disk's time.
 # Seen red: a hang that holds nothing back, a release that starts nothing, an operation served past one that hangs.
 load helpers

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# vm: icount
+# vm: icount kernel=6.12
 # spindle, the disk that takes a spinning disk's time: does it take the time that physics says? Time is virtual here, so a
 # slow host changes nothing; what the host of the disk sees is compared with physics, and so is what the model says of itself.
 # Seen red: no seek, a platter that is always in place, a cache emptied in order of arrival, a flush that does not wait, a
