@@ -76,12 +76,15 @@ static int jbt_pool_grow(struct jbt_pool *p, long want, gfp_t gfp)
 {
 	while (atomic_long_read(&p->avail) < want) {
 		struct jbt_node *n = NULL;
+		int r = -ENOSPC;
 
-		if (atomic_long_add_return(1, &p->nodes) <= p->cap)
+		if (atomic_long_add_return(1, &p->nodes) <= p->cap) {
 			n = kmalloc(sizeof(*n), gfp);
+			r = -ENOMEM;
+		}
 		if (!n) {
 			atomic_long_dec(&p->nodes);
-			return -ENOMEM;
+			return r;
 		}
 		jbt_pool_push(p, n);
 		atomic_long_inc(&p->avail);
@@ -119,15 +122,16 @@ int jbt_pool_fill(struct jbt_pool *p)
 
 int jbt_pool_promise(struct jbt_pool *p, long nodes)
 {
+	int r;
+
 	if (atomic_long_sub_return(nodes, &p->avail) >= 0)
 		return 0;
+	r = jbt_pool_grow(p, JBT_POOL_BATCH, GFP_NOWAIT | __GFP_NOWARN);
 	/* it is enough to get out of the red */
-	if (jbt_pool_grow(p, JBT_POOL_BATCH, GFP_NOWAIT | __GFP_NOWARN) &&
-	    atomic_long_read(&p->avail) < 0) {
-		jbt_pool_return(p, nodes);
-		return -ENOMEM;
-	}
-	return 0;
+	if (!r || atomic_long_read(&p->avail) >= 0)
+		return 0;
+	jbt_pool_return(p, nodes);
+	return r;
 }
 
 void jbt_pool_return(struct jbt_pool *p, long nodes)

@@ -66,7 +66,7 @@ struct jbt_cursor {
 void jbt_pool_init(struct jbt_pool *p, long cap);
 void jbt_pool_exit(struct jbt_pool *p);		/* the trees are empty */
 int jbt_pool_fill(struct jbt_pool *p);		/* to JBT_POOL_KEEP or the cap; may sleep */
-int jbt_pool_promise(struct jbt_pool *p, long nodes);	/* 0 or -ENOMEM */
+int jbt_pool_promise(struct jbt_pool *p, long nodes);	/* 0, -ENOSPC: the cap, or -ENOMEM */
 void jbt_pool_return(struct jbt_pool *p, long nodes);	/* of a promise; below 0: more was taken */
 
 /*

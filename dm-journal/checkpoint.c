@@ -94,7 +94,12 @@ u64 journal_lag_ms(const struct journal *j)
 bool journal_no_room(const struct journal *j)
 {
 	return space_used(j) + 2 * j->geo.record_max > j->geo.area_len ||
-	       jindex_is_tight(j->index);
+	       jindex_is_tight(j->index) || j->no_nodes == -ENOSPC;
+}
+
+bool journal_lacks_room(const struct journal *j)
+{
+	return j->nr_deferred && (j->no_nodes || journal_no_room(j));
 }
 
 /* Is there a reason for a batch, when @going (NULL: none) is at home? */
@@ -114,7 +119,7 @@ static bool ckpt_wanted(struct journal *j, const struct jbatch *going)
 		j->ckpt_draining = false;
 	if (!j->ckpt_stop && !j->error && tail->pos.v < journal_ckpt_end(j).v)
 		wanted = j->ckpt_draining || !ckpt_reaches(j, tail, j->ckpt_goal) ||
-			 (j->nr_deferred && (j->no_nodes || journal_no_room(j))) ||
+			 journal_lacks_room(j) ||
 			 (j->opts.max_lag_ms && lag_since_ms &&
 			  now > lag_since_ms + j->opts.max_lag_ms / 2) ||
 			 (j->opts.idle_ms && time_after(jiffies, READ_ONCE(j->last_io) +
@@ -182,7 +187,7 @@ static const char *ckpt_why(const struct jbatch *b, int error)
 	}
 }
 
-/* -ERESTART: it is to be tried again, and differently; -ECANCELED: not now. */
+/* -ERESTART: it is to be tried again at once; -ECANCELED: later. */
 static int ckpt_failed(struct journal *j, struct jbatch *b, int error)
 {
 	/* refused, and it was the only bio: without batch_mib it can go in epochs */
@@ -193,7 +198,9 @@ static int ckpt_failed(struct journal *j, struct jbatch *b, int error)
 	if (ckpt_mend(j, b, error))
 		return -ERESTART;
 	journal_stall(j, ckpt_why(b, error), b->last.seq + (b->step == BATCH_GATHER), error);
-	mod_delayed_work(j->ckpt_wq, &j->ckpt_timer, HZ);
+	/* recovery has no worker beside it, and tries by itself */
+	if (j->recovered)
+		mod_delayed_work(j->ckpt_wq, &j->ckpt_timer, HZ);
 	return -ECANCELED;
 }
 

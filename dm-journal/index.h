@@ -53,7 +53,7 @@ void jindex_destroy(struct jindex *ix);		/* may sleep */
 
 /*
  * Set aside nodes for the insertion of one extent of @len sectors, so that the
- * insertion cannot fail. 0, or -ENOMEM (memory or the cap); never sleeps.
+ * insertion cannot fail. 0, -ENOSPC (the cap) or -ENOMEM; never sleeps.
  * What was set aside is handed to the insertion, or given back. The position of
  * the extent is drawn after this.
  */

@@ -239,7 +239,7 @@ struct journal {
 	int		error;		/* latched: the log is no longer written */
 	const char	*reason;	/* why, or why the home stalls; NULL: nothing wrong */
 	u64		reason_seq;	/* the record it is about; 0: none */
-	bool		no_nodes;	/* the first of deferred found no room in the index [lock] */
+	int		no_nodes;	/* why the first of deferred got none of the index: -ENOSPC, -ENOMEM; 0 [lock] */
 	bool		requeue;	/* noflush suspend: deferred bios go back to the core */
 	struct jstats __percpu *stats;
 
@@ -429,7 +429,9 @@ void journal_kick_checkpoint(struct journal *j);	/* any context */
 u64 journal_request_checkpoint(struct journal *j, u64 seq);	/* process context; the sequence to wait for */
 bool journal_is_home(const struct journal *j, u64 seq);	/* lock held */
 u64 journal_lag_ms(const struct journal *j);	/* age of what is not at home; lock held */
-bool journal_no_room(const struct journal *j);	/* the log or the index is as good as full; lock held */
+/* The log or the index is as good as full; for who was not served a moment ago. Lock held, both. */
+bool journal_no_room(const struct journal *j);
+bool journal_lacks_room(const struct journal *j);	/* and somebody waits for that, or for memory */
 
 /* hold.c: how far checkpoints may go. */
 struct jpos journal_ckpt_end(const struct journal *j);	/* where a batch may end at most; lock held */

@@ -338,14 +338,14 @@ void journal_postsuspend(struct dm_target *ti)
 	mutex_unlock(&j->life_lock);
 }
 
-/* Another journal that still has what the log of @j lacks? [journals_lock] */
+/* Another journal that still has what the log of @j lacks, or that came after one? [journals_lock] */
 static bool journal_has_rival(struct journal *j)
 {
 	struct journal *other;
 
 	list_for_each_entry(other, &journals, list)
 		if (other != j && other->log_dev == j->log_dev &&
-		    (!other->suspended || life_has_more(other)))
+		    (!other->suspended || other->orphan || life_has_more(other)))
 			return true;
 	return false;
 }

@@ -102,8 +102,8 @@ static int recover_extent(void *ctx, const struct jrecord *rec, const struct jex
 	if (jindex_reserve(j->index, x->len)) {
 		int r = recover_make_room(j);
 
-		if (!r)
-			r = jindex_reserve(j->index, x->len);
+		if (!r && jindex_reserve(j->index, x->len))
+			r = -ENOMEM;
 		if (r)
 			return r;
 	}
@@ -313,7 +313,7 @@ int journal_recover(struct journal *j)
 	j->recovered = true;
 out:
 	if (r)
-		journal_ckpt_halt(j);	/* it may have begun, to make room in the index */
+		journal_ckpt_halt(j);	/* no message starts what was begun to make room in the index */
 	kfree(rc);
 	vfree(buf);
 	return r;

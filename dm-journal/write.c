@@ -127,14 +127,14 @@ static void write_end_epoch(struct journal *j, struct bio *bio)
 
 bool journal_reserve(struct journal *j, u32 len, bool deferred)
 {
-	bool none = jindex_reserve(j->index, len);
+	int r = jindex_reserve(j->index, len);
 
-	if (deferred && none != READ_ONCE(j->no_nodes)) {
+	if (deferred && r != READ_ONCE(j->no_nodes)) {
 		spin_lock_irq(&j->lock);
-		j->no_nodes = none;
+		j->no_nodes = r;
 		spin_unlock_irq(&j->lock);
 	}
-	return !none;
+	return !r;
 }
 
 /* False: no room now, and nothing has happened. */
@@ -230,7 +230,7 @@ void journal_defer(struct journal *j, struct bio *bio)
 
 /*
  * There is no room, and neither a commit nor a checkpoint will make any: the home fails. What
- * lacks memory only waits for that. [lock]
+ * lacks memory only, not the index's cap, waits for that. [lock]
  */
 static bool write_is_stuck(const struct journal *j)
 {
@@ -269,7 +269,8 @@ void journal_admit_work(struct work_struct *work)
 		served = bio_op(bio) == REQ_OP_WRITE ? write_admit(j, bio, true) :
 						       journal_discard(j, bio);
 		spin_lock_irq(&j->lock);
-		if (!served && j->requeue)
+		/* the core takes them back only as long as it has not given the suspend up */
+		if (!served && j->requeue && dm_noflush_suspending(j->ti))
 			status = BLK_STS_DM_REQUEUE;
 		else if (!served && write_is_stuck(j))
 			status = BLK_STS_IOERR;

@@ -363,7 +363,7 @@ TEST(Index, TheCapRefusesAndWhatIsDroppedComesBack)
 		Extent x{ rng() % (1ull << 30) * 8, 8, JFMT_DATA, pos += 16, false, 0 };
 		jmap m = MapOf(x);
 
-		if (jindex_reserve(index, 8) == -ENOMEM)
+		if (jindex_reserve(index, 8) == -ENOSPC)
 			break;
 		jindex_insert(index, &m);
 		in[x.home] = x.pos;
@@ -372,7 +372,7 @@ TEST(Index, TheCapRefusesAndWhatIsDroppedComesBack)
 	}
 	/* the nodes are well filled, and nothing is lost */
 	EXPECT_GT(in.size() * 22, JINDEX_CAP_MIN);
-	EXPECT_EQ(-ENOMEM, jindex_reserve(index, 1 << 21));
+	EXPECT_EQ(-ENOSPC, jindex_reserve(index, 1 << 21));
 	for (auto [home, at] : in)
 		EXPECT_EQ(at, index.Lookup(home, 8).pos.v);
 

@@ -65,7 +65,7 @@ u64 journal_lag_ms(const struct journal *j)
 	return 0;
 }
 
-bool journal_no_room(const struct journal *j)
+bool journal_lacks_room(const struct journal *j)
 {
 	return false;
 }
