@@ -3,7 +3,7 @@
 # never ends fails its test, and a suspend that never ends is caught by the kernel's hung-task detector.
 # Seen red, each in its test: a resume that leaves the checkpoint stopped; a new journal for each table; a suspend that
 # commits nothing; an admission that nobody wakes; errors of the home's writes and flushes taken for success; errors of the
-# log taken for success; no autocommit; no idle checkpoint.
+# log taken for success; no autocommit; no idle checkpoint; a third table that knows nothing of what the first one lost.
 
 load helpers
 load volumes
@@ -141,6 +141,41 @@ load_grew() { [ "$(vstat v 16)" -gt $(($1 + 50)) ]; }
 	mend_gate g "$log"
 	jbdctl open v "$home" "$g" --opt idle_ms=0
 	holds "$vol" 0 64 durable
+}
+
+@test "when the log has failed, no table with other options takes the place of the one that has all that was written" {
+	allow_console 'journal: |device-mapper: table|Buffer I/O error'
+	gate=$(gate gate "$log")
+	vol=$(mkvol v "$home" "$gate" --opt autocommit_ms=60000)
+	table=$(dmsetup table v)
+	fill "$vol" 0 8 acknowledged
+	# loaded before the log fails
+	dmsetup reload v --table "${table/ 4 / 6 } staging_mib 16"
+	break_gate gate
+	run ! dmsetup resume v
+	mend_gate gate "$log"
+	run ! dmsetup resume v
+	# not even as it was at first, for what it had is gone
+	dmsetup reload v --table "$table"
+	run ! dmsetup resume v
+	console | grep -q 'held writes that it lacks'
+	dmsetup remove v
+	jbdctl close v
+	jbdctl open v "$home" "$gate"
+
+	# loaded behind that
+	jbdctl close v
+	jbdctl open v "$home" "$gate" --opt idle_ms=0 --opt autocommit_ms=60000
+	table=$(dmsetup table v)
+	fill "$vol" 0 8 acknowledged
+	break_gate gate
+	run ! sync "$vol"
+	mend_gate gate "$log"
+	run ! dmsetup reload v --table "${table/ 4 / 6 } staging_mib 16"
+	dmsetup reload v --table "$table"
+	dmsetup resume v
+	holds "$vol" 0 8 acknowledged
+	[ "$(vstat v 1)" = error ]
 }
 
 @test "what was written without a flush is in the log after autocommit_ms" {

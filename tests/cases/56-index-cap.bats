@@ -67,6 +67,6 @@ used() {
 	[ "$(used)" -gt 57 ]
 	[ "$(used)" -lt 75 ]
 	[ "$(vstat v 26)" -eq 0 ]
-	timeout -k 1 $((60 * VM_SCALE)) blkdiscard -o 1g -l 1g "$vol"
+	timeout -k 1 $((10 * VM_SCALE)) blkdiscard -o 1g -l 1g "$vol"
 	[ "$(vstat v 26)" -gt 0 ]
 }
