@@ -5,7 +5,6 @@
 // Always true: the kernel does the work; ending this command does not end it.
 // Crashes leave nothing here.
 #include <fmt/core.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 

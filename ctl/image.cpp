@@ -79,6 +79,18 @@ Result<jsuper> Log::super() const
 		     "The log cannot be replayed. The home alone is a consistent state from before what the log held."};
 }
 
+Result<OpenLog> open_log(const std::string &path, Device::Access access)
+{
+	Result<Device> device = Device::open(path, access);
+	if (!device)
+		return device.error();
+	Log log(std::move(*device));
+	const Result<jsuper> super = log.super();
+	if (!super)
+		return super.error();
+	return OpenLog{std::move(log), *super};
+}
+
 Result<> Log::write_super(jsuper &next)
 {
 	if (next.ro_compat & ~JFMT_RO_COMPAT_ALL)

@@ -60,6 +60,12 @@ private:
 	Buffer buffer_;
 };
 
+struct OpenLog {
+	Log log;
+	jsuper super;	// the one to go by
+};
+Result<OpenLog> open_log(const std::string &path, Device::Access access);
+
 std::string uuid_text(const std::uint8_t (&uuid)[16]);	// with dashes
 std::string uuid_digits(const std::uint8_t (&uuid)[16]);	// without
 std::uint64_t now_ms();

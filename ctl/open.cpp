@@ -107,43 +107,37 @@ Result<Judged> judge(const Words &words, Options options)
 	Result<Device> home = Device::open(words.home, Device::Access::read);
 	if (!home)
 		return home.error();
-	Result<Device> device = Device::open(words.log, Device::Access::read);
-	if (!device)
-		return device.error();
-	const Log log(std::move(*device));
-	const Result<jsuper> super = log.super();
-	if (!super)
-		return super.error();
-	const Result<> pair = check_pair(log, *super, *home);
+	const Result<OpenLog> opened = open_log(words.log, Device::Access::read);
+	if (!opened)
+		return opened.error();
+	const auto &[log, super] = *opened;
+	const Result<> pair = check_pair(log, super, *home);
 	if (!pair)
 		return pair.error();
 	Result<> checked = check_image(*home, words);
 	if (checked)
 		checked = check_image(log.device(), words);
 	if (checked)
-		checked = judge_intent(words, options, *super, *home);
+		checked = judge_intent(words, options, super, *home);
 	if (!checked)
 		return checked.error();
-	const std::optional<std::string> fork = log.fork(*super, *home);
+	const std::optional<std::string> fork = log.fork(super, *home);
 	if (fork && !words.ignore_fork)
 		return Error{Exit::device, *fork,
 			     "If what was written there may be lost, open it with --ignore-fork; if what the log holds may, make a "
 			     "new log by 'jbdctl create --force'."};
-	return Judged{make_plan(words.name, *super, *home, log.device(), options), fork.has_value()};
+	return Judged{make_plan(words.name, super, *home, log.device(), options), fork.has_value()};
 }
 
 // The kernel would refuse what the log says of the home.
 Result<> forget_fingerprint(const std::string &path)
 {
-	Result<Device> device = Device::open(path, Device::Access::write);
-	if (!device)
-		return device.error();
-	Log log(std::move(*device));
-	Result<jsuper> super = log.super();
-	if (!super)
-		return super.error();
-	super->flags &= ~JFMT_SUPER_FP;
-	return log.write_super(*super);
+	Result<OpenLog> opened = open_log(path, Device::Access::write);
+	if (!opened)
+		return opened.error();
+	auto &[log, super] = *opened;
+	super.flags &= ~JFMT_SUPER_FP;
+	return log.write_super(super);
 }
 
 Result<> open_volume(const Words &words)

@@ -125,31 +125,28 @@ Result<> check_damage(const Words &words, const Logged &logged, const Intended *
 
 Result<Logged> judge_log(const Words &words, const Device &target, const Intended *intended)
 {
-	Result<Device> device = Device::open(words.log, access_to_source(words));
-	if (!device)
-		return device.error();
-	Log log(std::move(*device));
-	Result<jsuper> super = log.super();
-	if (!super)
-		return super.error();
-	Result<> result = check_target(log, *super, target, is_copy(words));
+	Result<OpenLog> opened = open_log(words.log, access_to_source(words));
+	if (!opened)
+		return opened.error();
+	auto &[log, super] = *opened;
+	Result<> result = check_target(log, super, target, is_copy(words));
 	if (result && !words.intent_lost)
-		result = check_bound(words.log, *super, words.intent, intended ? &intended->super : nullptr);
+		result = check_bound(words.log, super, words.intent, intended ? &intended->super : nullptr);
 	if (result && !is_copy(words) && !words.release)
-		result = check_not_held(words.log, *super);
+		result = check_not_held(words.log, super);
 	if (!result)
 		return result.error();
-	const bool was_held = jmark_any(&*super);
-	jmark_release(&*super, nullptr);
+	const bool was_held = jmark_any(&super);
+	jmark_release(&super, nullptr);
 
-	Progress reading("reading " + words.log, super->geo.area_len * sector_size, words.quiet);
-	Result<Verdict> verdict = verify(log, *super, true, reading);
+	Progress reading("reading " + words.log, super.geo.area_len * sector_size, words.quiet);
+	Result<Verdict> verdict = verify(log, super, true, reading);
 	if (!verdict)
 		return verdict.error();
-	const std::optional<std::string> fork = words.ignore_fork ? std::nullopt : log.fork(*super, target);
+	const std::optional<std::string> fork = words.ignore_fork ? std::nullopt : log.fork(super, target);
 	if (fork)
 		return Error{Exit::device, *fork, "Nothing was written. Replaying would destroy what was written there; --ignore-fork does it."};
-	Logged logged{std::move(log), *super, was_held, std::move(*verdict)};
+	Logged logged{std::move(log), super, was_held, std::move(*verdict)};
 	result = check_damage(words, logged, is_copy(words) ? nullptr : intended);
 	if (!result)
 		return result.error();

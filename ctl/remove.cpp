@@ -62,15 +62,12 @@ Result<> retire(const std::string &path, const std::optional<std::string> &inten
 		if (!empty)
 			return empty;
 	}
-	Result<Device> device = Device::open(path, Device::Access::write);
-	if (!device)
-		return device.error();
-	Log log(std::move(*device));
-	Result<jsuper> super = log.super();
-	if (!super)
-		return super.error();
+	Result<OpenLog> opened = open_log(path, Device::Access::write);
+	if (!opened)
+		return opened.error();
+	auto &[log, super] = *opened;
 	Progress progress(path, 0, true);
-	const Result<Verdict> verdict = verify(log, *super, false, progress);
+	const Result<Verdict> verdict = verify(log, super, false, progress);
 	if (!verdict)
 		return verdict.error();
 	if (verdict->damage)
@@ -78,8 +75,8 @@ Result<> retire(const std::string &path, const std::optional<std::string> &inten
 	if (verdict->records)
 		return Error{Exit::busy, fmt::format("{} was written while it was being removed; the log {} holds {} records",
 						     volume.name, path, verdict->records)};
-	super->flags = (super->flags | JFMT_SUPER_RETIRED) & ~JFMT_SUPER_RUNNING;
-	const Result<> retired = log.write_super(*super);
+	super.flags = (super.flags | JFMT_SUPER_RETIRED) & ~JFMT_SUPER_RUNNING;
+	const Result<> retired = log.write_super(super);
 	return retired && intent_device ? Intent(*intent_device).wipe() : retired;
 }
 

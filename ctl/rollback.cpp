@@ -77,36 +77,33 @@ Result<jscan_result> find_cut(const Log &log, const jsuper &super, const std::st
 
 Result<> rollback_log(const Words &words)
 {
-	Result<Device> device = Device::open(words.volume, Device::Access::write);
-	if (!device)
-		return device.error();
-	Log log(std::move(*device));
-	Result<jsuper> super = log.super();
-	if (!super)
-		return super.error();
-	const jfmt_mark *mark = jmark_find(&*super, words.name.c_str());
+	Result<OpenLog> opened = open_log(words.volume, Device::Access::write);
+	if (!opened)
+		return opened.error();
+	auto &[log, super] = *opened;
+	const jfmt_mark *mark = jmark_find(&super, words.name.c_str());
 	if (!mark)
 		return no_mark(words.volume, words.name);
 	const jcut cut = jmark_cut(mark);
-	const Result<jscan_result> scan = find_cut(log, *super, words.name, cut);
+	const Result<jscan_result> scan = find_cut(log, super, words.name, cut);
 	if (!scan)
 		return scan.error();
-	const std::uint64_t used = std::max<std::uint64_t>({scan->seen_seq, scan->durable_seq, super->first_new_seq});
+	const std::uint64_t used = std::max<std::uint64_t>({scan->seen_seq, scan->durable_seq, super.first_new_seq});
 	if (used > JFMT_SEQ_MAX - 2 * sequence_jump)
 		return Error{Exit::device, fmt::format("{}: the log has used up its sequence numbers", log.path()),
 			     "Use 'jbdctl recover --release', then make a new log by 'jbdctl create'."};
-	super->barrier_seq = super->durable_seq = cut.seq;
-	super->barrier_pos = cut.pos;
-	super->barrier_crc = cut.crc;
-	super->first_new_seq = used + sequence_jump;
-	super->epoch = std::max<std::uint64_t>(super->epoch, scan->last_epoch) + 1;
-	super->flags &= ~JFMT_SUPER_RUNNING;
-	super->recoveries++;
-	jmark_forget_behind(&*super, cut.seq);
+	super.barrier_seq = super.durable_seq = cut.seq;
+	super.barrier_pos = cut.pos;
+	super.barrier_crc = cut.crc;
+	super.first_new_seq = used + sequence_jump;
+	super.epoch = std::max<std::uint64_t>(super.epoch, scan->last_epoch) + 1;
+	super.flags &= ~JFMT_SUPER_RUNNING;
+	super.recoveries++;
+	jmark_forget_behind(&super, cut.seq);
 	// In both slots: the branch must not come back when one of them rots.
-	Result<> result = log.write_super(*super);
+	Result<> result = log.write_super(super);
 	if (result)
-		result = log.write_super(*super);
+		result = log.write_super(super);
 	if (result)
 		fmt::print("{} ends at the mark {} (record {}) now; open the volume to use it.\n", log.path(), words.name, cut.seq);
 	return result;

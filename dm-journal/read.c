@@ -184,7 +184,6 @@ int journal_read(struct journal *j, struct bio *bio)
 	struct jsec home = journal_home_sector(j, bio);
 	struct jbio *b = jbio_of(bio);
 	struct jmap *m = &b->map;
-
 	u64 head;
 
 	this_cpu_inc(j->stats->reads);
