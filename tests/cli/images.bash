@@ -12,7 +12,8 @@ JBDCTL=${JBDCTL:-$(realpath "$HERE/../../ctl/build/jbdctl")}
 # Exit codes, as jbdctl(8) lists them.
 USAGE=1 PERMISSION=2 DEVICE=3 BUSY=4 DAMAGE=5 IO=6 INTERRUPTED=7
 
-setup_file() { make -s -C "$HERE" build/mklog build/crash.so; }
+# Files run at the same time.
+setup_file() { flock "$HERE" make -s -C "$HERE" build/mklog build/crash.so; }
 
 setup() {
 	cd "$BATS_TEST_TMPDIR" || return
