@@ -174,6 +174,11 @@ std::string uuid_digits(const std::uint8_t (&uuid)[16])
 	return text;
 }
 
+Result<> empty(const Device &home, jfmt_kind kind, std::uint64_t sector, std::uint64_t sectors)
+{
+	return kind == JFMT_DISCARD ? home.discard(sector, sectors) : home.zero(sector, sectors);
+}
+
 std::string uuid_text(const std::uint8_t (&uuid)[16])
 {
 	std::string text = uuid_digits(uuid);

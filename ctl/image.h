@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
 // A log seen from userspace: its two superblock slots, and its records through the
-// scan that the kernel's recovery uses.
+// scan that the kernel's recovery uses; and what its extents do to a home.
 //
 // Always true: a superblock is written to the slot that does not hold the newest
 // one, and is durable when write_super() returns.
@@ -65,6 +65,9 @@ struct OpenLog {
 	jsuper super;	// the one to go by
 };
 Result<OpenLog> open_log(const std::string &path, Device::Access access);
+
+// What an extent without payload does to a home: a discard stays one, so thin space below is freed.
+Result<> empty(const Device &home, jfmt_kind kind, std::uint64_t sector, std::uint64_t sectors);
 
 std::string uuid_text(const std::uint8_t (&uuid)[16]);	// with dashes
 std::string uuid_digits(const std::uint8_t (&uuid)[16]);	// without

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "image.h"
 #include "signals.h"
 #include "units.h"
 
@@ -237,7 +238,6 @@ Result<Batch> Intent::read(const isuper &super, const icommit &commit, Progress 
 	return batch;
 }
 
-// Discarded contents are undefined, so they may as well be zero.
 Result<> Intent::apply(const isuper &super, const Batch &batch, const Device &home, Progress &progress) const
 {
 	const std::uint64_t start = igeo_payload(&super.geo, batch.commit.batch);
@@ -250,7 +250,7 @@ Result<> Intent::apply(const isuper &super, const Batch &batch, const Device &ho
 								    batch.commit.batch),
 				     "The same command completes it."};
 		if (extent.kind != JFMT_DATA)
-			result = home.zero(extent.home, extent.len);
+			result = empty(home, extent.kind, extent.home, extent.len);
 		for (std::uint32_t done = 0; result && extent.kind == JFMT_DATA && done < extent.len;) {
 			const std::uint32_t n = std::min(extent.len - done, buffer_sectors);
 			result = device_.read(at, buffer_.get(), n);

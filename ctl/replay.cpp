@@ -108,7 +108,7 @@ Result<> Replay::write_run(const jmap &run)
 	const Result<> flushed = flush_data();
 	if (!flushed)
 		return flushed;
-	return run.kind == JFMT_DISCARD ? target_.discard(run.home.v, run.len) : target_.zero(run.home.v, run.len);
+	return empty(target_, run.kind, run.home.v, run.len);
 }
 
 Result<> Replay::write_batch()

@@ -36,6 +36,7 @@ has_epochs() { for i in 0 1 2 3 4 5 6; do holds "$1" $((i * 8)) 8 "$2-$i" || ret
 
 waiting() { [ "$(counter "sim-$1" 8)" -gt 0 ]; }	# simdisk holds bios back
 ended() { if [[ $(ps -o stat= -p "$1") == [!Z]* ]]; then return 1; fi; }
+applies() { [ "$(counter v-home 14)" = applying ]; }
 is_home() { [ "$(vstat v 2)" = clean ]; }
 suspends() { [[ $(cat "/proc/$1/wchan") == dm_wait* ]]; }
 stalled_by() { [[ $(vstat v 32) == "$1":* ]]; }
@@ -92,6 +93,29 @@ begin_batch() {
 	sync "$home"
 	jbdctl recover --home "$home" --intent "$intent"
 	holds "$home" 0 8 later
+}
+
+# Seen red: zeroes written in place of what was discarded.
+@test "what a batch discards is discarded by jbdctl, too" {
+	local below discards
+	below=$(mkdisk discarding 64)
+	home=$(mkdm lost linear "$below" 0)
+	allow_console 'dm-checkpoint|checkpoint: |dm-journal|journal: |I/O error'
+	volume --intent "$intent"
+	epochs first
+	blkdiscard -o 65536 -l 65536 "$vol"
+	dmsetup suspend --noflush lost
+	dmsetup message v 0 checkpoint
+	wait_for 20 applies
+	dmsetup load lost --table '0 131072 error'
+	dmsetup resume lost
+	dmsetup remove --force v
+	dmsetup remove --retry v-home
+	dmsetup remove --retry lost
+	discards=$(discards "$below")
+	jbdctl recover --home "$below" --intent "$intent"
+	[ "$(discards "$below")" -gt "$discards" ]
+	has_epochs "$below" first
 }
 
 @test "power is lost while a batch is applied: the kernel brings it home, and nothing of the volume is missing" {
