@@ -7,19 +7,21 @@
 # make bench      figures beside the peers, from the machine that counts instructions: hours, into docs/bench (its README.md)
 # make bench-smoke   what the same loads may cost in log writes, sectors, flushes, home I/O and memory; part of check
 # make newest     builds the modules for the newest kernel that Debian's packages have
+# make deb        Debian packages, in dist/build: the modules' sources for DKMS, and jbdctl
 # make install    modules, jbdctl and manual pages on this host
 
 KVER ?= $(shell uname -r)
 KDIR ?= /lib/modules/$(KVER)/build
 PREFIX ?= /usr
 
-.PHONY: all modules ctl demo check crash crash-soak bench bench-smoke newest install clean
+.PHONY: all modules ctl demo check crash crash-soak bench bench-smoke newest deb install clean
 
 all: modules ctl
 
+# BTF would be made by pahole, which header packages do not need.
 modules:
 	@test -d $(KDIR) || { echo "No kernel headers at $(KDIR): install linux-headers-$(KVER), or give KDIR=..." >&2; exit 1; }
-	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
+	$(MAKE) -C $(KDIR) M=$(CURDIR) CONFIG_DEBUG_INFO_BTF_MODULES= modules
 
 ctl:
 	$(MAKE) -C ctl
@@ -49,6 +51,9 @@ bench-smoke:
 
 newest:
 	@tests/newest
+
+deb:
+	@dist/mkdeb dist/build
 
 install: all
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install

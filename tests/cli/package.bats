@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The Debian packages: what is in them, and that DKMS makes modules of the sources, for the headers of both kernels.
-# Seen red: a source file that the package leaves out; a changelog of another version than jbdctl's.
+# The Debian packages: what is in them, and that DKMS makes modules of the sources.
+# Seen red: a changelog of another version than jbdctl's; modules that cannot be built without pahole.
 
 setup_file() {
+	export DEB_BUILD_OPTIONS=noopt		# takes half the time
 	"$BATS_TEST_DIRNAME/../../dist/mkdeb" "$BATS_FILE_TMPDIR/deb"
 	for deb in "$BATS_FILE_TMPDIR"/deb/{dm-journal-dkms,jbdctl}_*.deb; do dpkg-deb -x "$deb" "$BATS_FILE_TMPDIR/root"; done
 }
@@ -20,15 +21,14 @@ setup() {
 	[[ $(dpkg-deb -f deb/jbdctl_*.deb Depends) == *kmod* ]]
 }
 
-@test "DKMS makes both modules for each kernel" {
+@test "DKMS makes both modules" {
 	[[ $(dpkg-deb -f deb/dm-journal-dkms_*.deb Depends) == *dkms* ]]
-	for kernel in 6.1 6.12; do
-		headers=$("$BATS_TEST_DIRNAME/../../tests/vm/vm" kdir --kernel $kernel)
-		release=$(cat "$headers/include/config/kernel.release")
-		dkms build "dm-journal/$version" -k "$release" --kernelsourcedir "$headers" --dkmstree "$PWD/dkms" \
-			--sourcetree "$PWD/root/usr/src" --no-depmod
-		for module in dm-journal dm-checkpoint; do
-			[[ $(modinfo -F vermagic "dkms/dm-journal/$version/$release/x86_64/module/$module.ko") == "$release "* ]]
-		done
+	headers=$("$BATS_TEST_DIRNAME/../vm/vm" kdir --kernel 6.12)
+	release=$(sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' "$headers/include/generated/utsrelease.h")
+	mkdir dkms
+	dkms build "dm-journal/$version" -k "$release" --kernelsourcedir "$headers" --dkmstree "$PWD/dkms" \
+		--sourcetree "$PWD/root/usr/src" --no-depmod
+	for module in dm-journal dm-checkpoint; do
+		[[ $(modinfo -F vermagic "dkms/dm-journal/$version/$release/x86_64/module/$module.ko") == "$release "* ]]
 	done
 }
