@@ -165,6 +165,11 @@ Result<bool> Log::payload_good(const jgeo &geo, const jextent &extent) const
 	return crc == extent.crc;
 }
 
+Result<> empty(const Device &home, jfmt_kind kind, std::uint64_t sector, std::uint64_t sectors)
+{
+	return kind == JFMT_DISCARD ? home.discard(sector, sectors) : home.zero(sector, sectors);
+}
+
 std::string uuid_digits(const std::uint8_t (&uuid)[16])
 {
 	std::string text;
@@ -172,11 +177,6 @@ std::string uuid_digits(const std::uint8_t (&uuid)[16])
 	for (std::uint8_t byte : uuid)
 		text += fmt::format("{:02x}", byte);
 	return text;
-}
-
-Result<> empty(const Device &home, jfmt_kind kind, std::uint64_t sector, std::uint64_t sectors)
-{
-	return kind == JFMT_DISCARD ? home.discard(sector, sectors) : home.zero(sector, sectors);
 }
 
 std::string uuid_text(const std::uint8_t (&uuid)[16])

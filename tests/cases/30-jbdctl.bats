@@ -291,7 +291,7 @@ fill_slowly() {
 		--ioengine=psync --direct=1 --output=/dev/null
 	blkdiscard -o 65536 -l 1048576 "$vol"
 	blkdiscard -z -o 4194304 -l 8192 "$vol"
-	want=$(cksum < "$vol") discards=$(discards "$home")
+	want=$(cksum < "$vol") discards=$(stat_of "$home" 12)
 	run -$BUSY jbdctl recover --log "$log" --home "$home"
 	says 'is in use' 'part of /dev/mapper/v'
 	jbdctl close v
@@ -300,7 +300,7 @@ fill_slowly() {
 	says 'may lack'
 	run -0 jbdctl recover --log "$log" --home "$home"
 	says Replayed
-	[ "$(discards "$home")" -gt "$discards" ]
+	[ "$(stat_of "$home" 12)" -gt "$discards" ]
 	[ "$(cksum < "$home")" = "$want" ]
 	jbdctl open v "$home" "$log"
 	[ "$(cksum < /dev/mapper/v)" = "$want" ]

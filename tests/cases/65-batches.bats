@@ -112,9 +112,9 @@ begin_batch() {
 	dmsetup remove --force v
 	dmsetup remove --retry v-home
 	dmsetup remove --retry lost
-	discards=$(discards "$below")
+	discards=$(stat_of "$below" 12)
 	jbdctl recover --home "$below" --intent "$intent"
-	[ "$(discards "$below")" -gt "$discards" ]
+	[ "$(stat_of "$below" 12)" -gt "$discards" ]
 	has_epochs "$below" first
 }
 

@@ -181,9 +181,6 @@ holds() {
 	cmp -s <(pattern "$2" "$3" "$4") <(contents "$@")
 }
 
-# discards DISK: how many it has been sent.
-discards() { awk '{ print $12 }' "/sys/block/${1#/dev/}/stat"; }
-
 # zeroes DEVICE SECTOR COUNT: true if the sectors are zero.
 zeroes() {
 	cmp -s -n $(($3 * 512)) /dev/zero <(contents "$@")
