@@ -51,6 +51,7 @@ load helpers
 
 @test "every module under test inserts and removes" {
 	[ -n "$(modules_under_test)" ]
+	unload_modules
 	for name in $(modules_under_test); do
 		modprobe "$name"
 		[ -d "/sys/module/${name//-/_}" ]

@@ -3,6 +3,11 @@
 # tape, the recorder: the ground on which the crash states of tests/trace stand.
 load helpers
 
+setup() {
+	vm_setup
+	unload_modules		# a new tape
+}
+
 # tape NAME ID [KEY=VALUE..]: over a new RAM disk without a cache, whose path goes to $below; the tape's own to $disk.
 tape() {
 	below=$(mkdisk "$1-ram" 16 cache=0 "${@:3}")

@@ -22,6 +22,7 @@ says() {
 gone() { [ ! -e "/dev/mapper/$1" ] && [ ! -e "/dev/mapper/$1-home" ]; }
 
 @test "create loads the modules, opens the volume, and leaves the home's file system as it was" {
+	unload_modules
 	mkfs.ext4 -q "$home"
 	mount "$home" /mnt
 	echo kept > /mnt/file
@@ -35,6 +36,7 @@ gone() { [ ! -e "/dev/mapper/$1" ] && [ ! -e "/dev/mapper/$1-home" ]; }
 }
 
 @test "a module that cannot be loaded is named, and nothing is written" {
+	unload_modules
 	mkdir /tmp/bin
 	printf '#!/bin/sh\necho "modprobe: FATAL: Module $1 not found." >&2\nexit 1\n' > /tmp/bin/modprobe
 	chmod +x /tmp/bin/modprobe

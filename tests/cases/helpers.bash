@@ -2,18 +2,25 @@
 # Helpers for Bats files that run as root in the test machine. A file says `load helpers` and gets this setup and
 # teardown; one with its own calls vm_setup first and vm_teardown last.
 #
-# What always holds: after a test no dm device, null_blk disk, mount or module under test is left, and the kernel has
-# said nothing of bad-lines' kind; otherwise the test that just ran fails.
+# What always holds: after a test no dm device, null_blk disk, mount or reference to a module under test is left, and the
+# kernel has said nothing of bad-lines' kind; otherwise the test that just ran fails. Modules stay until the file's end:
+# to insert and remove them takes longer than most tests.
 
 # A script of vm boot may source this file for the other helpers.
 if [ "${BATS_VERSION-}" ]; then
 	bats_require_minimum_version 1.5.0
 	setup() { vm_setup; }
 	teardown() { vm_teardown; }
+	teardown_file() { unload_modules; }
 fi
 
 vm_setup() {
+	# Bats notes the place before each command; in the test's own lines only, and a test takes a third of the time. A failure
+	# in a function is told of the line that called it.
+	set +T
+	declare -ft "$BATS_TEST_NAME" teardown vm_teardown bats_error_trap bats_check_status_from_trap
 	VM_JOBS=()
+	dmesg --clear		# the host keeps it all
 	echo "vm-test: begin $BATS_TEST_NUMBER $BATS_TEST_DESCRIPTION" > /dev/kmsg
 }
 
@@ -60,6 +67,14 @@ modules_under_test() {
 	for ko in /vm/modules/*.ko; do
 		ko=${ko##*/}
 		[ "$ko" = '*.ko' ] || echo "${ko%.ko}"
+	done
+}
+
+# unload_modules: remove those under test that are loaded.
+unload_modules() {
+	local name
+	for name in $(modules_under_test); do
+		[ ! -d "/sys/module/${name//-/_}" ] || rmmod "$name" || return
 	done
 }
 
@@ -213,8 +228,11 @@ vm_clean() {
 		name=${name%/}
 		[ ! -d "$name" ] || rmdisk "${name##*/}" || return
 	done
-	for name in $(modules_under_test); do
-		[ ! -d "/sys/module/${name//-/_}" ] || rmmod "$name" || return
+	for name in /vm/modules/*.ko; do
+		name=${name##*/} name=${name%.ko}
+		name=/sys/module/${name//-/_}/refcnt
+		[ ! -e "$name" ] || read -r left < "$name" || return
+		[ ! -e "$name" ] || [ "$left" = 0 ] || { echo "$name is $left"; return 1; }
 	done
 }
 

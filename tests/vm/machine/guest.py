@@ -36,11 +36,10 @@ class Guest:
         self.token = secrets.token_hex(4)
         self.buffer = b""
         self.process = None
-        scale = load()
-        env = {"VM_TOKEN": self.token, "VM_KERNEL": kernel, "VM_SCALE": max(1, round(scale)),
+        env = {"VM_TOKEN": self.token, "VM_KERNEL": kernel, "VM_SCALE": self.scale(),
                "VM_UDEV": "1" if udev else "", "VM_SYNC": "1" if disks else ""}
         payload = build.payload(kernel, self.work, script, env, share)
-        hung = min(round(HUNG_TASK * scale), 60)
+        hung = min(round(HUNG_TASK * load()), 60)
         line = ["console=ttyS0", "root=/dev/nvme0n1", "ro", "quiet", "init=/sbin/first-init", "panic=-1", "oops=panic",
                 "log_buf_len=4M", "mitigations=off", "softlockup_panic=1",
                 f"sysctl.kernel.watchdog_thresh={hung}", "sysctl.kernel.hung_task_panic=1",
@@ -63,7 +62,7 @@ class Guest:
                      "-drive", f"if=none,id=root,format=raw,snapshot=on,file={parts.root}",
                      "-drive", f"if=none,id=payload,format=raw,snapshot=on,file={payload}",
                      "-device", "nvme,drive=root,serial=root", "-device", "virtio-blk-pci,drive=payload,serial=payload",
-                     "-device", "virtio-serial-pci", "-chardev", "file,id=out,path=/dev/stdout",
+                     "-device", "virtio-serial-pci", "-chardev", "stdio,id=out,signal=off",
                      "-device", "virtserialport,chardev=out,name=out"]
         if icount:
             self.argv += ["-accel", "tcg", "-icount", "shift=0,sleep=off", "-smp", "1", "-cpu", "max,-erms,-fsrm"]
@@ -88,7 +87,7 @@ class Guest:
         self.buffer = b""
         libc = ctypes.CDLL(None)
         self.process = subprocess.Popen(
-            self.argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            self.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             env={**os.environ, "TMPDIR": self.work},
             preexec_fn=lambda: libc.prctl(1, signal.SIGKILL))    # PR_SET_PDEATHSIG
         end = time.monotonic() + BOOT_LIMIT * load()
@@ -111,6 +110,17 @@ class Guest:
         line, self.buffer = self.buffer.split(b"\n", 1)
         return line.decode(errors="replace").rstrip("\r")
 
+    def scale(self):
+        """VM_SCALE of what begins now: whole seconds of an idle host are so many."""
+        return max(1, round(load()))
+
+    def tell(self, line):
+        """A line for the script, which reads it from descriptor 9."""
+        try:
+            os.write(self.process.stdin.fileno(), f"{line}\n".encode())
+        except BrokenPipeError:
+            pass    # line() will find that it died
+
     def status(self, line):
         """The script's exit status, if line says it."""
         found = re.fullmatch(f"vm-exit {self.token} (\\d+)", line)
@@ -124,6 +134,7 @@ class Guest:
         if self.process:
             self.process.kill()
             self.process.wait()
+            self.process.stdin.close()
             self.process.stdout.close()
             self.process.stderr.close()
             self.process = None
@@ -145,6 +156,8 @@ class Guest:
         """The last that is known of a guest that did not do what it should."""
         said = self.process.stderr.read().decode(errors="replace").splitlines() if self.dead() else []
         lines = self.console_lines()
+        begins = [i for i, l in enumerate(lines) if "vm-test: begin" in l]
+        lines = lines[begins[-1] if begins else 0:]
         bad = bad_pattern()
         first = next((i for i, l in enumerate(lines) if bad.search(l) or "panic" in l), len(lines))
         first = max(0, min(first - 2, len(lines) - 40))

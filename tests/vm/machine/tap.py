@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Bats files in guests, and their results.
 
-Every test of a file's plan ends as passed, failed or skipped: one whose result never came has failed.
+A boot costs as much as ten tests, so one guest runs all files that can share it, until one of them fails: what that
+left behind is nobody else's. Every test of a file's plan ends as passed, failed or skipped: one whose result never
+came has failed.
 """
 import concurrent.futures
 import os
@@ -45,10 +47,10 @@ def directives(path):
 
 
 class FileRun:
-    """One Bats file on one kernel: turns the guest's stream into results."""
+    """One Bats file on one kernel: turns a guest's lines into results."""
 
-    def __init__(self, parts, build, kernel, path, options, emit):
-        self.parts, self.build, self.kernel, self.path, self.options = parts, build, kernel, path, options
+    def __init__(self, kernel, path, emit):
+        self.kernel, self.path, self.words = kernel, path, directives(path)
         self.name = os.path.relpath(path, CASES)
         self.emit = lambda text: emit(f"[{kernel} {self.name}] {text}")
         self.counts = Counts()
@@ -56,6 +58,10 @@ class FileRun:
         self.names = {}
         self.plan = None
         self.current = None    # (number, name) of the test that runs now
+
+    def guest(self):
+        """Files of which this is the same can share a guest."""
+        return self.kernel, {key: value for key, value in self.words.items() if key not in ("timeout", "kernel")}
 
     def result(self, ok, number, name, note=""):
         self.results[number] = ok
@@ -103,6 +109,14 @@ class FileRun:
             if number not in self.results:
                 self.result(False, number, "", f"(not run: guest {reason} in: {died_in})")
 
+    def ended(self, status):
+        """Bats ended."""
+        for number in range(1, (self.plan or 0) + 1):
+            if number not in self.results:
+                self.result(False, number, "", "(bats ended without its result)")
+        if self.plan is None or (status and not self.counts.failed):
+            self.result(False, 0, self.name, f" (bats ended with status {status})")
+
     def check_console(self, lines):
         """Second net: a bad console line of a test that said ok, or of the time after the last test."""
         bad, number, hits, allowed = bad_pattern(), 0, [], {}
@@ -119,40 +133,109 @@ class FileRun:
                 self.counts.passed -= number in self.results
                 self.result(False, number, self.names.get(number, self.name), f" (console: {text})")
 
-    def run(self):
-        words = directives(self.path)
-        if words.get("kernel", self.kernel) != self.kernel:
-            self.emit(f"# only for kernel {words['kernel']}")
-            return self
-        flags = f"-f {shlex.quote(self.options.filter)} " if self.options.filter else ""
-        script = f"cd /tmp && exec bats --formatter cat --timing {flags}/vm/cases/{shlex.quote(self.name)}\n"
-        console = os.path.join(self.parts.logs, f"{self.kernel}-{self.name.replace('/', '-')}.console")
-        limit = int(words.get("timeout", SILENCE_LIMIT))
-        with Guest(self.parts, self.build, self.kernel, script, mem=words.get("mem", 1024), append=words["append"],
-                   smp=words.get("smp", self.options.smp), icount="icount" in words, udev="udev" in words, share=self.options.share,
-                   slub=self.options.slub, console=console) as guest:
+
+class Queue:
+    """The files that no guest has run yet."""
+
+    def __init__(self, runs):
+        self.runs, self.lock, self.served = list(runs), threading.Lock(), []
+
+    def first(self):
+        """A file for a new guest, if possible of a kind that no other guest takes; None at the end."""
+        with self.lock:
+            for run in self.runs:
+                if run.guest() not in self.served:
+                    break
+            else:
+                run = self.runs[0] if self.runs else None
+            if run:
+                self.runs.remove(run)
+                self.served.append(run.guest())
+            return run
+
+    def next(self, run):
+        """Another file for the guest that ran this one, or None."""
+        with self.lock:
+            other = next((r for r in self.runs if r.guest() == run.guest()), None)
+            if other:
+                self.runs.remove(other)
+            return other
+
+    def ended(self, run):
+        """The guest that ran this one takes no more."""
+        with self.lock:
+            self.served.remove(run.guest())
+
+
+# Bats files, as the host names them, until it names none.
+SCRIPT = """
+while echo "vm-next $VM_TOKEN"; read -r scale file <&9; [ "$file" ]; do
+	rm -rf /tmp/*
+	cd /tmp
+	echo "vm-test: file $file" > /dev/kmsg
+	VM_SCALE=$scale bats --formatter cat --timing {flags} "/vm/cases/$file"
+	echo "vm-end $VM_TOKEN $?"
+done
+"""
+
+
+class Worker:
+    """Guests, one after the other, each for as many files as it can run. A file with a failure is a guest's last one."""
+
+    def __init__(self, parts, build, options, queue):
+        self.parts, self.build, self.options, self.queue = parts, build, options, queue
+        flags = f"-f {shlex.quote(options.filter)}" if options.filter else ""
+        self.script = SCRIPT.replace("{flags}", flags)
+
+    def work(self):
+        while run := self.queue.first():
+            try:
+                self.serve(run)
+            finally:
+                self.queue.ended(run)
+
+    def serve(self, run):
+        """One guest, beginning with this file."""
+        words, done = run.words, []
+        with Guest(self.parts, self.build, run.kernel, self.script, mem=words.get("mem", 1024), append=words["append"],
+                   smp=words.get("smp", self.options.smp), icount="icount" in words, udev="udev" in words,
+                   share=self.options.share, slub=self.options.slub) as guest:
             # Only a boot is tried again, never a test.
             if not guest.start() and not guest.start():
-                self.ended_early("did not boot", guest.why())
-                return self
-            status = None
-            while status is None:
-                line = guest.line(time.monotonic() + limit * load())
-                if line is None:
-                    self.ended_early("died" if guest.dead() else "hung", guest.why())
-                    break
-                status = guest.status(line)
-                if status is None:
-                    self.take(line)
-            if status is not None:
-                guest.settle()
-                missing = [n for n in range(1, (self.plan or 0) + 1) if n not in self.results]
-                for number in missing:
-                    self.result(False, number, "", "(bats ended without its result)")
-                if self.plan is None or (status and not self.counts.failed):
-                    self.result(False, 0, self.name, f" (bats ended with status {status})")
-            self.check_console(guest.console_lines())
-        return self
+                run.ended_early("did not boot", guest.why())
+                return
+            while run:
+                done.append(run)
+                going = self.file(guest, run)
+                run = self.queue.next(run) if going and not run.counts.failed else None
+            guest.tell("")
+            guest.settle()
+            self.consoles(guest.console_lines(), done)
+
+    def file(self, guest, run):
+        """Run it; false if the guest cannot go on."""
+        limit = int(run.words.get("timeout", SILENCE_LIMIT))
+        while True:
+            line = guest.line(time.monotonic() + limit * load())
+            if line is None:
+                run.ended_early("died" if guest.dead() else "hung", guest.why())
+                return False
+            if line == f"vm-next {guest.token}":
+                guest.tell(f"{guest.scale()} {run.name}")
+            elif found := re.fullmatch(f"vm-end {guest.token} (\\d+)", line):
+                run.ended(int(found[1]))
+                return True
+            else:
+                run.take(line)
+
+    def consoles(self, lines, done):
+        """To each file what the kernel said from its begin to that of the next one; to the first one the boot, too."""
+        begins = [i for i, line in enumerate(lines) if re.search("\\] vm-test: file ", line)]
+        bounds = [0, *begins[1:], len(lines)]
+        for run, begin, end in zip(done, bounds, bounds[1:]):
+            run.check_console(lines[begin:end])
+            with open(os.path.join(self.parts.logs, f"{run.kernel}-{run.name.replace('/', '-')}.console"), "w") as f:
+                f.writelines(line + "\n" for line in lines[begin:end])
 
 
 def test(options):
@@ -170,10 +253,15 @@ def test(options):
         with lock:
             print(text, flush=True)
 
-    runs = [FileRun(parts, build, k, f, options, emit) for f in files for k in kernels]
+    runs = [FileRun(k, f, emit) for f in files for k in kernels]
+    for r in list(runs):
+        if r.words.get("kernel", r.kernel) != r.kernel:
+            r.emit(f"# only for kernel {r.words['kernel']}")
+            runs.remove(r)
+    queue = Queue(runs)
     total = Counts()
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        done = [pool.submit(r.run) for r in runs]
+        done = [pool.submit(Worker(parts, build, options, queue).work) for _ in range(options.jobs)]
         for future in done:
             future.result()
     for r in runs:
