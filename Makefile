@@ -3,6 +3,7 @@
 # make            both modules for the running kernel (or KDIR=...), and jbdctl
 # make demo       the main job on real input, in a virtual machine
 # make check      all tests; kernel code runs in the virtual machine only
+# make check-all  the same, with each machine test on both kernels; check runs some of them on one
 # make crash      crash states of all kinds, and mutants, longer than check's sample; HOURS=n make crash-soak: for so long
 # make bench      figures beside the peers, from the machine that counts instructions: hours, into docs/bench (its README.md)
 # make bench-smoke   what the same loads may cost in log writes, sectors, flushes, home I/O and memory; part of check
@@ -14,7 +15,7 @@ KVER ?= $(shell uname -r)
 KDIR ?= /lib/modules/$(KVER)/build
 PREFIX ?= /usr
 
-.PHONY: all modules ctl demo check crash crash-soak bench bench-smoke newest deb install clean
+.PHONY: all modules ctl demo check check-all crash crash-soak bench bench-smoke newest deb install clean
 
 all: modules ctl
 
@@ -31,6 +32,9 @@ demo:
 
 check:
 	@tests/check
+
+check-all:
+	@tests/check all
 
 crash:
 	@tests/crash/all

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # simdisk, the disk that loses its write cache: the ground on which crash tests stand.
+# vm: sample=6.1
 load helpers
 
 # simdisk NAME SEED KEEP: over a new RAM disk, whose path goes to $below; the disk's own to $disk.

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Everything that was written comes back, while the log wraps all the time.
+# vm: sample=6.12
 
 load helpers
 load volumes

@@ -2,6 +2,7 @@
 # Tables and messages that the journal target refuses, each with its reason in the kernel log, and nothing changed.
 # Seen red, each in its test: without the check of low and high, of the write cache, of a superblock's checksum, of the log's
 # other users, of the generation at resume, of a message's words, of damage at recovery.
+# vm: sample=6.1
 
 load helpers
 load volumes

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # jbdctl on real devices: docs/jbdctl.8. What needs only image files is in tests/cli.
+# vm: sample=6.1
 load helpers
 load volumes
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# vm: udev
+# vm: udev sample=6.12
 # jbdctl where udevd runs: nodes, what udev and LVM see, and what udevd's own looking about gets in the way of.
 load helpers
 load volumes

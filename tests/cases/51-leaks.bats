@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Memory: what a volume took is given back. (helpers.bash looks after devices and module references in every test.)
 # A cache with checks keeps no slab for a processor, so its count is exact.
-# vm: append=slub_debug=F,kmalloc-*,bio-*
+# vm: append=slub_debug=F,kmalloc-*,bio-* sample=6.1
 # Seen red when the record's vectors were not freed, and when the staging pages were not.
 
 load helpers

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # A home that was written elsewhere since its log was used: a log is never replayed over that by accident.
 # Seen red when recovery did not compare, and when a checkpoint did not note what it had written.
+# vm: sample=6.12
 
 load helpers
 load volumes

@@ -2,6 +2,7 @@
 # More extents than the index may hold: recovery sends home what it cannot keep, while it scans; what is written or
 # discarded then waits for a checkpoint, and makes one.
 # Seen red: a refused resume that leaves the checkpoint at work; a discard that no checkpoint makes room for.
+# vm: sample=6.12
 
 load helpers
 load volumes

@@ -3,6 +3,7 @@
 # is. Each wait has a limit, and the kernel's hung-task detector is on.
 # Seen red: a flush that also waits for the home; one that does not wait for the open record; a suspend that is given up and
 # goes on failing what has no room.
+# vm: sample=6.1
 
 load helpers
 load volumes

@@ -2,6 +2,7 @@
 # The log cannot be read back: whoever asks for that data is told, nothing goes home instead of it, and nothing is lost if the
 # log comes back.
 # Seen red: a read from the log that ends without its error; a checkpoint that takes what it cannot read for the end.
+# vm: sample=6.1
 
 load helpers
 load volumes

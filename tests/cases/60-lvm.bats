@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # LVM below: home and log are logical volumes. LVM above: the volume is a physical volume. The power cut was seen red
 # with a commit that is not FUA.
+# vm: sample=6.1
 
 load helpers
 load volumes

@@ -4,6 +4,7 @@
 # superblock slot has; a mark taken at the durable end instead of behind all that was acknowledged; a rollback without a
 # barrier; one that is let through while the volume is open; a full log that waits under a hold; an error policy that
 # fails flushes, too.
+# vm: sample=6.12
 
 load helpers
 load volumes

@@ -4,6 +4,7 @@
 # Seen red, each in its test: a rollback that leaves the volume suspended when the kernel refuses; an offline rollback that
 # writes one slot only; recover and remove that do not look at marks; a rollback without a barrier, whose tree is the
 # upgraded one again after the next power cut.
+# vm: sample=6.1
 
 load helpers
 load volumes

@@ -3,6 +3,7 @@
 # Seen red, each in its test: what a mark keeps from the home counted as lagging; a batch that is not shown; a lag that
 # raises no event; a watch that sleeps through an event; one that ends in an error at Ctrl-C, or goes on when the volume
 # is gone; a stall without its reason.
+# vm: sample=6.12
 
 load helpers
 load volumes

@@ -5,6 +5,7 @@
 # batch began with another table; a batch too large for the intent device that is not sent smaller; the data of
 # a last write left in the image; members of the next batch that go home before the log promises it (relaxed); the end of a
 # batch taken for that of the next one; recovery that goes by what a cache may lose.
+# vm: sample=6.12
 
 load helpers
 load volumes

@@ -2,6 +2,7 @@
 # How fast the home is written when nobody waits, and when somebody does.
 # Seen red: rate_mib parsed and not kept; the checkpoint target not told that somebody waits by now; the intent device
 # given its share while the home is read from.
+# vm: sample=6.12
 
 load helpers
 load volumes

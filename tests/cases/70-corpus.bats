@@ -6,7 +6,7 @@
 # used (retired, ro_compat, sequences used up, another home), and for durable payload that has rotted, which a recovery
 # does not read: there the volume gives an error for those sectors, and for no others.
 #
-# vm: timeout=300
+# vm: timeout=300 sample=6.1
 load helpers
 
 CORPUS=/vm/cases/corpus

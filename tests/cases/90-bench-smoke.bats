@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # What the benchmark's loads may cost at most, in counts that no busy host changes: log writes, sectors and flushes, home
 # I/O, and memory of the index. `make bench` tells the rates.
+# vm: sample=6.12
 
 load helpers
 load volumes

@@ -37,7 +37,7 @@ def directives(path):
         for text in re.findall(r"^# vm: (.*)$", f.read(), re.M):
             for word in text.split():
                 key, _, value = word.partition("=")
-                if key not in ("mem", "timeout", "udev", "kernel", "append", "icount", "smp"):
+                if key not in ("mem", "timeout", "udev", "kernel", "sample", "append", "icount", "smp"):
                     fail(f"{path}: unknown word {word} in '# vm: {text}'")
                 if key == "append":
                     words["append"].append(value)
@@ -61,7 +61,7 @@ class FileRun:
 
     def guest(self):
         """Files of which this is the same can share a guest."""
-        return self.kernel, {key: value for key, value in self.words.items() if key not in ("timeout", "kernel")}
+        return self.kernel, {key: value for key, value in self.words.items() if key not in ("timeout", "kernel", "sample")}
 
     def result(self, ok, number, name, note=""):
         self.results[number] = ok
@@ -243,7 +243,8 @@ def test(options):
     for f in files:
         if not f.startswith(CASES + "/") or not os.path.isfile(f):
             fail(f"{f} is no file below {CASES}")
-    kernels = KERNELS if options.kernel == "all" else (options.kernel,)
+    sample = options.kernel == "sample"
+    kernels = KERNELS if sample or options.kernel == "all" else (options.kernel,)
     parts = Parts()
     build = Build(parts, kernels, options.only,
                   patch=mutant_patch(parts, options.mutant) if options.mutant else None)
@@ -255,8 +256,9 @@ def test(options):
 
     runs = [FileRun(k, f, emit) for f in files for k in kernels]
     for r in list(runs):
-        if r.words.get("kernel", r.kernel) != r.kernel:
-            r.emit(f"# only for kernel {r.words['kernel']}")
+        only = r.words.get("kernel") or sample and r.words.get("sample") or r.kernel
+        if r.kernel != only:
+            r.emit(f"# only for kernel {only}")
             runs.remove(r)
     queue = Queue(runs)
     total = Counts()
