@@ -228,11 +228,11 @@ vm_clean() {
 		name=${name%/}
 		[ ! -d "$name" ] || rmdisk "${name##*/}" || return
 	done
-	for name in /vm/modules/*.ko; do
-		name=${name##*/} name=${name%.ko}
+	for name in $(modules_under_test); do
 		name=/sys/module/${name//-/_}/refcnt
-		[ ! -e "$name" ] || read -r left < "$name" || return
-		[ ! -e "$name" ] || [ "$left" = 0 ] || { echo "$name is $left"; return 1; }
+		[ -e "$name" ] || continue
+		read -r left < "$name" || return
+		[ "$left" = 0 ] || { echo "$name is $left"; return 1; }
 	done
 }
 
