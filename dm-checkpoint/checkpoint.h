@@ -78,7 +78,8 @@ struct checkpoint {
 	unsigned long	collected;	/* jiffies when the intent device last had its turn [lock] */
 	unsigned int	burst;		/* sectors of that turn which are left [lock] */
 	atomic64_t	paid_until;	/* ns: what was written home has used up rate_mib until then */
-	unsigned int	room;		/* pace_weight() that the home's cache gets between two flushes */
+	unsigned int	room;		/* pace_weight() that the home's cache gets between two flushes, see pace_room() */
+	u64		flush_least;	/* ns: what a flush of the home takes in any case */
 
 	/*
 	 * The only lock. Interrupts are off under it, since bios end in them;
@@ -98,10 +99,12 @@ struct checkpoint {
 	bool		dirty;		/* the home's cache may have something [lock] */
 	bool		torn;		/* the home is between two epochs [lock] */
 	bool		known;		/* it cannot be what a crash left: a fence has passed, or the order is not relaxed [lock] */
-	bool		torn_told;	/* torn when the last event was raised; the worker's */
+	bool		torn_told;	/* torn when the last event was raised [lock; the worker changes it] */
+	bool		suspending;	/* what is queued has to be at home before the target may stop [lock] */
 	bool		urgent;		/* somebody waits for the newest write of the epoch [lock] */
 	unsigned int	cached;		/* pace_weight() that the home's cache got since its last flush [lock] */
 	bool		easing;		/* a flush in the middle of an epoch is out [lock] */
+	bool		ease_failed;	/* it has failed, and what is queued is to fail [lock] */
 	u64		flush_ns;	/* when the home's flush was sent */
 	struct checkpoint_stats stats;	/* [lock] */
 };
@@ -130,6 +133,8 @@ void pace_collected(struct checkpoint *c, unsigned int sectors);
 /* Is a write to go past the home's cache? */
 bool pace_gently(struct checkpoint *c, bool urgent);
 unsigned int pace_weight(unsigned int sectors);
+/* How much weight the home's cache gets between two flushes. */
+unsigned int pace_room(const struct checkpoint *c, bool urgent);
 /* A flush of the home took so many ns, with this weight in its cache. */
 void pace_flushed(struct checkpoint *c, unsigned int weight, u64 ns);
 void pace_read(struct checkpoint *c);
@@ -148,6 +153,8 @@ void fence_done(struct checkpoint *c, struct bio *bio, blk_status_t status);
 
 /* Somebody waits for all that was sent before. Does not sleep. */
 void fence_hurry(struct checkpoint *c);
+/* A suspend waits for what is there and what comes; or does no more. Does not sleep. */
+void fence_suspending(struct checkpoint *c, bool suspending);
 
 /* The worker; and what kicks it when it is time for another write. */
 void fence_work(struct work_struct *work);
@@ -182,8 +189,13 @@ bool intent_lets_pass(struct checkpoint *c);
 int intent_done(struct checkpoint *c, struct bio *bio, blk_status_t status);
 void intent_stats(struct checkpoint *c, struct intent_stats *stats);	/* lock held */
 void intent_clear_stats(struct checkpoint *c);				/* lock held */
-/* Is a batch neither only in the intent device nor all at home? Lock held. */
-bool intent_applies(const struct checkpoint *c);
+/* Is anything under way to the intent device, or from it? Lock held. */
+bool intent_busy(const struct checkpoint *c);
+/*
+ * Of a batch that is neither only in the intent device nor all at home: "applying", or "torn" if it
+ * could not be brought home the last time. NULL: there is none. Lock held.
+ */
+const char *intent_home(const struct checkpoint *c);
 const char *intent_name(const struct checkpoint *c);
 
 #endif

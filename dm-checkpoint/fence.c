@@ -56,12 +56,14 @@ static int io_ahead(const void *key, const struct rb_node *node)
 /* The home's cache has got enough: it is flushed before it gets more. */
 static bool __full(const struct checkpoint *c)
 {
-	return c->cached >= c->room;
+	return c->cached >= pace_room(c, c->urgent);
 }
 
+/* Of a home that is about to be torn that is told before. */
 static bool __may_send(struct checkpoint *c)
 {
-	return !c->easing && !__full(c) && pace_allows(c, c->nr_at_home, c->urgent);
+	return !c->easing && !__full(c) && c->torn == c->torn_told &&
+	       pace_allows(c, c->nr_at_home, c->urgent || c->suspending);
 }
 
 /* True if the worker could do something. */
@@ -69,8 +71,9 @@ static bool __ready(struct checkpoint *c)
 {
 	if (c->easing)
 		return false;
+	/* with nothing at the home only time keeps a write from being sent, and the worker sets the timer */
 	if (c->nr_queued)
-		return __full(c) ? !c->nr_at_home : __may_send(c) || pace_wait(c);
+		return !c->nr_at_home || (!__full(c) && (__may_send(c) || pace_wait(c)));
 	if (c->fence)
 		return !c->nr_at_home && c->step != FENCE_FLUSHES;
 	return !bio_list_empty(&c->held);
@@ -107,7 +110,7 @@ static bool __admit(struct checkpoint *c, struct bio *bio)
 	rb_add(&io->node, &c->queued, io_less);
 	c->nr_queued++;
 	c->dirty = true;
-	c->urgent = bio->bi_opf & REQ_SYNC;
+	c->urgent = bio->bi_opf & (is_member(bio->bi_opf) ? MEMBER_URGENT : REQ_SYNC);
 	if (is_member(bio->bi_opf)) {
 		bio->bi_opf &= ~MEMBER_MARKS;
 		c->torn = true;
@@ -127,7 +130,7 @@ static void __send(struct checkpoint *c, struct checkpoint_io *io)
 	c->nr_at_home++;
 	io->at_home = true;
 	c->sweep = io->sector;
-	pace_sent(c, io->end - io->sector);
+	pace_sent(c, bio_op(bio) == REQ_OP_WRITE ? io->end - io->sector : 0);
 	if (bio_op(bio) == REQ_OP_WRITE && pace_gently(c, c->urgent))
 		bio->bi_opf |= REQ_FUA;
 	else
@@ -161,8 +164,7 @@ bool fence_take(struct checkpoint *c, struct bio *bio)
 		trace_checkpoint_hold(bio);
 		bio_list_add(&c->held, bio);
 		c->nr_held += !is_fence(bio);
-	} else if (!is_fence(bio) && c->nr_queued == 1 && c->torn == c->torn_told &&
-		   __may_send(c)) {
+	} else if (!is_fence(bio) && c->nr_queued == 1 && __may_send(c)) {
 		__send(c, io);
 		send = true;
 	} else {
@@ -172,13 +174,28 @@ bool fence_take(struct checkpoint *c, struct bio *bio)
 	return send;
 }
 
-void fence_hurry(struct checkpoint *c)
+static void __hurry(struct checkpoint *c)
 {
-	spin_lock_irq(&c->lock);
+	lockdep_assert_held(&c->lock);
 	c->urgent = true;
 	if (c->intent)
 		intent_hurry(c);
 	__kick(c);
+}
+
+void fence_hurry(struct checkpoint *c)
+{
+	spin_lock_irq(&c->lock);
+	__hurry(c);
+	spin_unlock_irq(&c->lock);
+}
+
+void fence_suspending(struct checkpoint *c, bool suspending)
+{
+	spin_lock_irq(&c->lock);
+	c->suspending = suspending;
+	if (suspending)
+		__hurry(c);
 	spin_unlock_irq(&c->lock);
 }
 
@@ -208,7 +225,8 @@ void fence_done(struct checkpoint *c, struct bio *bio, blk_status_t status)
 		io->at_home = false;
 		rb_erase(&io->node, &c->at_home);
 		c->nr_at_home--;
-		if (status) {
+		/* what the home cannot do at all, its sender does without, or in another way */
+		if (status && status != BLK_STS_NOTSUPP) {
 			c->stats.write_errors++;
 			__latch(c, bio_op(bio) == REQ_OP_WRITE ? "write" : "discard", status);
 		}
@@ -230,9 +248,10 @@ static void flush_end_io(struct bio *bio)
 	pace_flushed(c, c->cached, ktime_get_ns() - c->flush_ns);
 	c->cached = 0;
 	if (c->easing)
-		c->easing = false;
+		c->ease_failed = status;
 	else
 		c->step = FENCE_FLUSHED;
+	c->easing = false;
 	__kick(c);
 	spin_unlock_irqrestore(&c->lock, flags);
 }
@@ -265,6 +284,26 @@ static bool release_held(struct checkpoint *c)
 	return admitted;
 }
 
+/*
+ * When a flush in the middle of an epoch has failed, one of the writes that waited for it. Whoever sent
+ * them learns of the error so, even if the next fence is another table's. NULL: there is none.
+ */
+static struct bio *next_failed(struct checkpoint *c)
+{
+	struct checkpoint_io *io = NULL;
+
+	spin_lock_irq(&c->lock);
+	if (!c->nr_queued)
+		c->ease_failed = false;
+	if (c->ease_failed) {
+		io = node_io(rb_first(&c->queued));
+		rb_erase(&io->node, &c->queued);
+		c->nr_queued--;
+	}
+	spin_unlock_irq(&c->lock);
+	return io ? dm_bio_from_per_bio_data(io, sizeof(*io)) : NULL;
+}
+
 /* The queued write that a one-way sweep meets next; NULL: none, or it has to wait. */
 static struct bio *next_queued(struct checkpoint *c)
 {
@@ -279,8 +318,8 @@ static struct bio *next_queued(struct checkpoint *c)
 		__send(c, io);
 	} else if (c->nr_queued && !c->easing && !__full(c)) {
 		wait = pace_wait(c);
-		if (wait)
-			mod_delayed_work(c->wq, &c->pace_work, wait);
+		if (wait || !c->nr_at_home)
+			mod_delayed_work(c->wq, &c->pace_work, max(wait, 1ul));
 	}
 	spin_unlock_irq(&c->lock);
 	return io ? dm_bio_from_per_bio_data(io, sizeof(*io)) : NULL;
@@ -382,6 +421,8 @@ void fence_work(struct work_struct *work)
 		while (release_held(c))
 			cond_resched();
 		tell_torn(c);
+		while ((bio = next_failed(c)))
+			bio_io_error(bio);
 		blk_start_plug(&plug);
 		while ((bio = next_queued(c)))
 			dm_submit_bio_remap(bio, NULL);

@@ -194,7 +194,7 @@ int intent_take(struct checkpoint *c, struct bio *bio)
 	io->role = ROLE_MEMBER;
 
 	spin_lock_irq(&c->lock);
-	in->urgent = bio->bi_opf & MEMBER_URGENT;
+	in->urgent = c->suspending || bio->bi_opf & MEMBER_URGENT;
 	if (!bio_list_empty(&in->held) || !__may_collect(in)) {
 		bio_list_add(&in->held, bio);
 		__collect_later(in);
@@ -318,15 +318,36 @@ static blk_status_t bring_home(struct intent *in)
 {
 	struct checkpoint *c = in->c;
 	int r = intent_apply(in, &in->committed);
+	bool report;
 
 	if (!r)
 		r = intent_retire(in, in->committed.number);
-	if (r)
-		return BLK_STS_IOERR;
 	spin_lock_irq(&c->lock);
-	in->applies = false;
+	report = r && !in->stuck;
+	in->stuck = r;
+	in->applies = r;
 	spin_unlock_irq(&c->lock);
-	return BLK_STS_OK;
+	if (report)
+		DMERR("%s: batch %llu of intent device %pg cannot be brought home: error %d; it will be tried again",
+		      c->name, in->committed.number, in->dev->bdev, r);
+	return r ? BLK_STS_IOERR : BLK_STS_OK;
+}
+
+/* I2. One that failed, and may be on the device all the same, is in the way until it is void. */
+static int commit(struct intent *in, const struct intent_batch *b)
+{
+	struct checkpoint *c = in->c;
+	int r = intent_commit(in, b);
+
+	if (!r)
+		return 0;
+	/* of a row of failures the first one is reported */
+	if (!READ_ONCE(c->failed))
+		DMERR("%s: batch %llu cannot be committed to intent device %pg: error %d",
+		      c->name, b->number, in->dev->bdev, r);
+	if (intent_void(in, b->number))
+		WRITE_ONCE(in->unvoided, true);
+	return r;
 }
 
 static void intent_work(struct work_struct *work)
@@ -345,10 +366,8 @@ static void intent_work(struct work_struct *work)
 		bool committed = false;
 
 		if (!status) {
-			status = intent_commit(in, &b) ? BLK_STS_IOERR : BLK_STS_OK;
-			committed = !status;
-			if (status && intent_void(in, b.number))
-				WRITE_ONCE(in->unvoided, true);
+			committed = !commit(in, &b);
+			status = committed ? BLK_STS_OK : BLK_STS_IOERR;
 		}
 		if (committed)
 			in->committed = b;
@@ -384,9 +403,22 @@ bool intent_lets_pass(struct checkpoint *c)
 	return pass;
 }
 
-bool intent_applies(const struct checkpoint *c)
+bool intent_busy(const struct checkpoint *c)
 {
-	return c->intent->applies;
+	const struct intent *in = c->intent;
+
+	lockdep_assert_held(&c->lock);
+	return in->writes || in->last || in->applies || !bio_list_empty(&in->held);
+}
+
+const char *intent_home(const struct checkpoint *c)
+{
+	const struct intent *in = c->intent;
+
+	lockdep_assert_held(&c->lock);
+	if (!in->applies)
+		return NULL;
+	return in->stuck ? "torn" : "applying";
 }
 
 const char *intent_name(const struct checkpoint *c)
@@ -397,8 +429,10 @@ const char *intent_name(const struct checkpoint *c)
 int intent_start(struct checkpoint *c)
 {
 	struct intent *in = c->intent;
-	int r = intent_recover(in);
+	int r;
 
+	in->urgent = true;	/* whoever resumes waits */
+	r = intent_recover(in);
 	if (r)
 		return r;
 	in->next = (struct intent_batch) {
@@ -408,6 +442,7 @@ int intent_start(struct checkpoint *c)
 	in->open = false;
 	in->closed = false;
 	in->applies = false;
+	in->stuck = false;
 	return 0;
 }
 

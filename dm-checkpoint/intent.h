@@ -48,6 +48,7 @@ struct intent {
 	bool		urgent;		/* somebody waits for it, as the newest member says */
 	bool		closed;		/* its last member has come: later ones are held */
 	bool		applies;	/* the current batch is not retired yet */
+	bool		stuck;		/* it could not be brought home the last time */
 	blk_status_t	failed;		/* it has lost a member */
 	unsigned int	writes;		/* members on their way to the device */
 	struct bio	*last;		/* its last member, ended when the batch is at home */

@@ -126,9 +126,10 @@ int intent_read_super(struct intent *in, const char **why)
 	unsigned int i;
 	int best;
 
-	*why = "out of memory";
-	if (!sb)
+	if (!sb) {
+		*why = "out of memory";
 		return -ENOMEM;
+	}
 	for (i = 0; i < IFMT_SUPER_SLOTS; i++)
 		if (!block_io(in, REQ_OP_READ, super_sector(i)))
 			v[i] = isuper_decode(page_address(in->page),
@@ -278,7 +279,7 @@ static int home_write(struct intent *in, const struct iextent *x, u32 at)
 	struct bio *bio;
 	int r = 0;
 
-	if (in->cached >= READ_ONCE(in->c->room))
+	if (in->cached >= pace_room(in->c, READ_ONCE(in->urgent)))
 		r = home_flush(in);
 	if (r)
 		return r;
@@ -408,9 +409,6 @@ int intent_apply(struct intent *in, const struct intent_batch *b)
 	if (!r)
 		in->stats.applied += b->payload;
 	spin_unlock_irq(&c->lock);
-	if (r)
-		DMERR("%s: batch %llu of intent device %pg cannot be brought home: error %d",
-		      c->name, b->number, in->dev->bdev, r);
 	return r;
 }
 
@@ -433,6 +431,16 @@ static int find_newest(struct intent *in, struct icommit *newest)
 	return 0;
 }
 
+static int recover_retire(struct intent *in, u64 number)
+{
+	int r = intent_retire(in, number);
+
+	if (r)
+		DMERR("%s: intent device %pg: its superblock cannot be written: error %d",
+		      in->c->name, in->dev->bdev, r);
+	return r;
+}
+
 static int recover_batch(struct intent *in, const struct icommit *commit)
 {
 	struct intent_batch b = {
@@ -451,15 +459,19 @@ static int recover_batch(struct intent *in, const struct icommit *commit)
 		return r;
 	}
 	r = intent_apply(in, &b);
-	if (r)
+	if (r) {
+		DMERR("%s: batch %llu of intent device %pg cannot be brought home: error %d",
+		      in->c->name, b.number, in->dev->bdev, r);
 		return r;
+	}
 	DMINFO("%s: batch %llu of intent device %pg was brought home: %u extents, %llu sectors",
 	       in->c->name, b.number, in->dev->bdev, b.nr, b.payload);
-	return intent_retire(in, b.number);
+	return recover_retire(in, b.number);
 }
 
 int intent_recover(struct intent *in)
 {
+	const struct igeo geo = in->super.geo;
 	struct icommit newest = {};
 	const char *why = "cannot be flushed or read";
 	/* what is read must not be less after the next power cut */
@@ -467,6 +479,11 @@ int intent_recover(struct intent *in)
 
 	if (!r)
 		r = intent_read_super(in, &why);
+	if (!r && memcmp(&in->super.geo, &geo, sizeof(geo))) {
+		in->super.geo = geo;
+		why = "it was formatted anew after the table was loaded: load the table again";
+		r = -ESTALE;
+	}
 	if (!r)
 		r = find_newest(in, &newest);
 	if (r) {
@@ -476,5 +493,5 @@ int intent_recover(struct intent *in)
 	in->unvoided = false;
 	if (newest.batch > in->super.retired)
 		return recover_batch(in, &newest);
-	return in->agree ? 0 : intent_retire(in, in->super.retired);
+	return in->agree ? 0 : recover_retire(in, in->super.retired);
 }

@@ -8,7 +8,8 @@
  * pace_turn(), unless somebody waits for it: a read finds at most one write before it, and
  * most reads find none. The cache gets no more between two flushes than it can write in
  * PACE_FLUSH or so, and in PACE_FLUSH_QUIET where nobody has read for long, as earlier
- * flushes have shown: who begins to read does not wait for much more. rate_mib is kept on
+ * flushes have shown, unless somebody waits for the writes, and then for PACE_ROOM of them at least:
+ * who begins to read does not wait for much more. rate_mib is kept on
  * average of PACE_CREDIT.
  *
  * A crash here leaves nothing: no I/O, no state on disk.
@@ -28,7 +29,7 @@
 #define PACE_FLUSH_QUIET	(640 * NSEC_PER_MSEC)
 #define PACE_QUIET	(10 * HZ)
 /* What the cache gets between two flushes, see pace_weight(): at first, at least and at most. */
-#define PACE_ROOM	64
+#define PACE_ROOM	64u
 #define PACE_ROOM_MIN	8
 #define PACE_ROOM_MAX	(1 << 20)
 /* What was not used of rate_mib is lost after this, ns. */
@@ -52,6 +53,7 @@ void pace_init(struct checkpoint *c)
 	c->sent = jiffies - HZ;
 	c->collected = jiffies - HZ;
 	c->room = PACE_ROOM;
+	c->flush_least = ~0ull;
 }
 
 bool pace_gently(struct checkpoint *c, bool urgent)
@@ -65,12 +67,21 @@ unsigned int pace_weight(unsigned int sectors)
 	return 1 + sectors / 2048;
 }
 
+unsigned int pace_room(const struct checkpoint *c, bool urgent)
+{
+	return max(READ_ONCE(c->room), urgent ? PACE_ROOM : 0u);
+}
+
+/* What a flush of nothing takes as well is no reason to send less. */
 void pace_flushed(struct checkpoint *c, unsigned int weight, u64 ns)
 {
+	u64 least = min(READ_ONCE(c->flush_least), ns);
 	bool quiet = time_after(jiffies, READ_ONCE(c->read_end) + PACE_QUIET);
 	u64 most = quiet ? PACE_FLUSH_QUIET : PACE_FLUSH;
 	unsigned int room = READ_ONCE(c->room);
 
+	WRITE_ONCE(c->flush_least, least);
+	ns -= least;
 	if (ns > most && weight >= PACE_ROOM_MIN)
 		room = max(min(room, weight) / 2, (unsigned int)PACE_ROOM_MIN);
 	else if (ns < most / 4 && weight >= room)

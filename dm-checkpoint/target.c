@@ -13,6 +13,7 @@
  */
 #include <linux/module.h>
 
+#include "../dm-journal/compat.h"
 #include "../dm-journal/options.h"
 #include "checkpoint.h"
 
@@ -206,7 +207,18 @@ static int checkpoint_preresume(struct dm_target *ti)
 {
 	struct checkpoint *c = ti->private;
 
+	fence_suspending(c, false);
 	return c->intent ? intent_start(c) : 0;
+}
+
+static void checkpoint_presuspend(struct dm_target *ti)
+{
+	fence_suspending(ti->private, true);
+}
+
+static void checkpoint_presuspend_undo(struct dm_target *ti)
+{
+	fence_suspending(ti->private, false);
 }
 
 static void checkpoint_postsuspend(struct dm_target *ti)
@@ -244,13 +256,14 @@ static void checkpoint_status(struct dm_target *ti, status_type_t type, unsigned
 			state = "error";
 		else if (c->fence)
 			state = "fencing";
+		else if (at_home || queued || held || (c->intent && intent_busy(c)))
+			state = "writing";
 		else
-			state = at_home || queued || held ? "writing" : "idle";
+			state = "idle";
 		home = c->torn ? "torn" : c->known ? "consistent" : "unknown";
 		if (c->intent) {
 			intent_stats(c, &batches);
-			if (intent_applies(c))
-				home = c->failed ? "torn" : "applying";
+			home = intent_home(c) ?: home;
 		}
 		spin_unlock_irq(&c->lock);
 
@@ -309,6 +322,22 @@ static int checkpoint_message(struct dm_target *ti, unsigned int argc, char **ar
 	return 0;
 }
 
+/*
+ * The marks of a member are those of one bio: device mapper above is not to split it for what the home
+ * takes at once, which the home itself does.
+ */
+static void checkpoint_io_hints(struct dm_target *ti, struct queue_limits *limits)
+{
+	struct checkpoint *c = ti->private;
+
+	if (!c->intent)
+		return;
+	if (limits->max_discard_sectors)
+		compat_set_max_discard(limits, UINT_MAX >> SECTOR_SHIFT);
+	if (limits->max_write_zeroes_sectors)
+		limits->max_write_zeroes_sectors = UINT_MAX >> SECTOR_SHIFT;
+}
+
 static int checkpoint_iterate_devices(struct dm_target *ti, iterate_devices_callout_fn fn,
 				      void *data)
 {
@@ -326,10 +355,13 @@ static struct target_type checkpoint_target = {
 	.dtr			= checkpoint_dtr,
 	.map			= checkpoint_map,
 	.end_io			= checkpoint_end_io,
+	.presuspend		= checkpoint_presuspend,
+	.presuspend_undo	= checkpoint_presuspend_undo,
 	.preresume		= checkpoint_preresume,
 	.postsuspend		= checkpoint_postsuspend,
 	.status			= checkpoint_status,
 	.message		= checkpoint_message,
+	.io_hints		= checkpoint_io_hints,
 	.iterate_devices	= checkpoint_iterate_devices,
 };
 

@@ -22,6 +22,8 @@
 #define BATCH_DEPTH	64
 /* So often whoever waits for them looks whether somebody waits for him, jiffies. */
 #define BATCH_LOOK	(HZ / 4)
+/* A range without payload enters the index in pieces of so many sectors, for which its reserve of memory is enough. */
+#define BATCH_RANGE	(1u << 17)
 #define BATCH_VECS	(JOURNAL_HOME_BIO * JFMT_SECTOR / JWIN_CHUNK)
 
 /* Walk the extents of a record that is in the image. */
@@ -67,14 +69,20 @@ int batch_add(struct journal *j, struct jbatch *b, const struct jrecord *rec)
 
 	batch_start(j, &c, rec);
 	while (batch_next(j, &c, &x) > 0) {
-		struct jmap m = {
-			.home = x.home, .len = x.len, .kind = x.kind, .mapped = true,
-			.pos = x.pos,
-		};
+		u32 done, n;
 
-		if (jindex_reserve(b->index, x.len))
-			return -ENOMEM;
-		jindex_insert(b->index, &m);
+		for (done = 0; done < x.len; done += n) {
+			struct jmap m = {
+				.home = jsec(x.home.v + done), .kind = x.kind, .mapped = true,
+				.pos = x.pos,
+			};
+
+			n = x.kind == JFMT_DATA ? x.len : min(x.len - done, BATCH_RANGE);
+			m.len = n;
+			if (jindex_reserve(b->index, n))
+				return -ENOMEM;
+			jindex_insert(b->index, &m);
+		}
 	}
 	return 0;
 }
@@ -103,10 +111,13 @@ static void home_ended(struct jbatch *b, struct bio *bio)
 static void home_end_io(struct bio *bio)
 {
 	struct jbatch *b = bio->bi_private;
+	bool refused = bio->bi_status == BLK_STS_NOTSUPP;
 
+	/* what lies below may be less than its limits tell */
+	if (refused && bio_op(bio) == REQ_OP_WRITE_ZEROES)
+		b->zeroes_refused = true;
 	/* a home that discards only elsewhere loses nothing but the space */
-	if (bio->bi_status &&
-	    !(bio_op(bio) == REQ_OP_DISCARD && bio->bi_status == BLK_STS_NOTSUPP))
+	if (bio->bi_status && !(refused && bio_op(bio) == REQ_OP_DISCARD))
 		cmpxchg(&b->error, 0, blk_status_to_errno(bio->bi_status));
 	home_ended(b, bio);
 }
@@ -216,31 +227,40 @@ static struct bio *home_add_data(struct journal *j, struct jbatch *b, struct bio
 	return bio;
 }
 
-/* A range without payload. A home that knows no discard loses nothing but the space. */
+static void add_zero_pages(struct bio *bio, u32 sectors)
+{
+	while (sectors && bio->bi_vcnt < BATCH_VECS) {
+		u32 n = min_t(u32, sectors, PAGE_SIZE / JFMT_SECTOR);
+
+		__bio_add_page(bio, ZERO_PAGE(0), n * JFMT_SECTOR, 0);
+		sectors -= n;
+	}
+}
+
+/*
+ * A range without payload, in bios that the home takes whole: of one that is split each part would
+ * be a first or last member. A home that knows no discard loses nothing but the space.
+ */
 static void home_add_range(struct journal *j, struct jbatch *b, const struct jmap *m)
 {
 	bool zeroes = m->kind == JFMT_ZEROES;
+	u32 limit = zeroes ? bdev_write_zeroes_sectors(j->home) : bdev_max_discard_sectors(j->home);
+	blk_opf_t opf = zeroes ? REQ_OP_WRITE_ZEROES | REQ_NOUNMAP : REQ_OP_DISCARD;
 	u32 done = 0;
 
-	if (!zeroes && !bdev_max_discard_sectors(j->home))
+	if (!zeroes && !limit)
 		return;
-	if (!zeroes || bdev_write_zeroes_sectors(j->home)) {
-		struct bio *bio = home_bio(j, b, m->home,
-					   zeroes ? REQ_OP_WRITE_ZEROES | REQ_NOUNMAP : REQ_OP_DISCARD);
-
-		bio->bi_iter.bi_size = m->len * JFMT_SECTOR;
-		home_submit(j, b, bio);
-		return;
-	}
+	if (zeroes && j->zero_pages)
+		limit = 0;
 	while (done < m->len) {
-		struct bio *bio = home_bio(j, b, jsec(m->home.v + done), REQ_OP_WRITE);
+		struct jsec home = jsec(m->home.v + done);
+		struct bio *bio = home_bio(j, b, home, limit ? opf : REQ_OP_WRITE);
 
-		while (done < m->len && bio->bi_vcnt < BATCH_VECS) {
-			u32 n = min_t(u32, m->len - done, PAGE_SIZE / JFMT_SECTOR);
-
-			__bio_add_page(bio, ZERO_PAGE(0), n * JFMT_SECTOR, 0);
-			done += n;
-		}
+		if (limit)
+			bio->bi_iter.bi_size = min(m->len - done, limit) * JFMT_SECTOR;
+		else
+			add_zero_pages(bio, m->len - done);
+		done += bio_sectors(bio);
 		home_submit(j, b, bio);
 	}
 }

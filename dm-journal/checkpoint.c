@@ -67,7 +67,8 @@ static void ckpt_free(struct journal *j, const struct jbatch *b)
 	j->free_to = b->last.pos;
 	j->lag_since_ms = b->time_ms;
 	if (j->tail.pos.v == j->durable.pos.v)
-		j->lag_since_ms = j->open ? j->open->time_ms : 0;
+		j->lag_since_ms = j->durable.seq + 1 < j->next_seq ?
+				  journal_rec(j, j->durable.seq + 1)->time_ms : 0;
 	list_for_each_entry_safe(w, next, &j->home_waiters, list)
 		if (journal_is_home(j, w->target))
 			list_move_tail(&w->list, &served);
@@ -118,7 +119,8 @@ static bool ckpt_wanted(struct journal *j, const struct jbatch *going)
 	else if (used <= j->opts.low)
 		j->ckpt_draining = false;
 	if (!j->ckpt_stop && !j->error && tail->pos.v < journal_ckpt_end(j).v)
-		wanted = j->ckpt_draining || !ckpt_reaches(j, tail, j->ckpt_goal) ||
+		wanted = (j->ckpt_stalled && !going) || j->ckpt_draining ||
+			 !ckpt_reaches(j, tail, j->ckpt_goal) ||
 			 journal_lacks_room(j) ||
 			 (j->opts.max_lag_ms && lag_since_ms &&
 			  now > lag_since_ms + j->opts.max_lag_ms / 2) ||
@@ -166,6 +168,10 @@ static bool ckpt_mend(struct journal *j, const struct jbatch *b, int error)
 			j->batch_early = false;
 			return true;
 		}
+		if (error == -EOPNOTSUPP && b->zeroes_refused && !j->zero_pages) {
+			j->zero_pages = true;
+			return true;
+		}
 		return b->coalesced && (error == -EAGAIN ||
 		       (error == -ENOSPC && (ckpt_shrink(j, b, span / 2) || ckpt_in_place(j, b))));
 	default:
@@ -195,6 +201,12 @@ static int ckpt_failed(struct journal *j, struct jbatch *b, int error)
 		ckpt_write_super(j, &b->from, &b->from);
 	if (READ_ONCE(j->error))
 		return -ECANCELED;
+	/*
+	 * It fails for what the home has not written, so that the next attempt's does not. In relaxed
+	 * order one that did not fail would say that the home is consistent.
+	 */
+	if (b->step == BATCH_WRITE && !b->coalesced)
+		batch_fence(j);
 	if (ckpt_mend(j, b, error))
 		return -ERESTART;
 	journal_stall(j, ckpt_why(b, error), b->last.seq + (b->step == BATCH_GATHER), error);

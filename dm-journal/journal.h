@@ -163,6 +163,7 @@ struct jbatch {
 	bool		several;	/* it has */
 	bool		begun;		/* a bio of it was sent */
 	bool		lone;		/* its last bio is its only one, and nothing of it was ever sent */
+	bool		zeroes_refused;	/* the home writes none, whatever its limits say */
 	bool		hurries;	/* a read that hurries its bios is on its way */
 	enum {
 		BATCH_GATHER,
@@ -278,6 +279,7 @@ struct journal {
 	u64		batch_limit;	/* with batch_mib: sectors of log that the next batch covers */
 	bool		batch_in_place;	/* the next one, whatever batch_mib says */
 	bool		batch_early;	/* sent before the log promises it, but for its last bio */
+	bool		zero_pages;	/* instead of zeroes that the home refused */
 	struct bio_set	home_bios;
 
 	struct mutex	super_lock;

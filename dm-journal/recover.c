@@ -76,17 +76,18 @@ static int recover_record(void *ctx, const struct jrecord *rec)
 }
 
 /*
- * The index is full: send home what was accepted so far. The first fence may fail for what a
- * former attempt could not write.
+ * The index is full: send home what was accepted so far. What is found may be in the log's
+ * cache only, and the superblock is about to promise it.
  */
 static int recover_make_room(struct journal *j)
 {
 	u64 before = j->tail.pos.v;
-	int tries;
+	int r = blkdev_issue_flush(j->log);
 
+	if (r)
+		return r;
 	j->ckpt_goal = j->durable.seq;
-	for (tries = 0; tries < 2 && j->tail.pos.v == before; tries++)
-		journal_ckpt_run(j);
+	journal_ckpt_run(j);
 	return j->tail.pos.v > before ? 0 : -ENOMEM;
 }
 

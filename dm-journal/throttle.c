@@ -111,7 +111,7 @@ static u64 throttle_rate(const struct journal *j, u64 now)
 
 bool journal_is_pressed(const struct journal *j)
 {
-	return !list_empty(&j->home_waiters) || !journal_is_home(j, j->ckpt_goal) ||
+	return !list_empty(&j->home_waiters) || j->ckpt_stop || !journal_is_home(j, j->ckpt_goal) ||
 	       space_used(j) > j->pace.to || journal_lacks_room(j) ||
 	       (j->opts.max_lag_ms && journal_lag_ms(j) > j->opts.max_lag_ms / 4 * 3);
 }

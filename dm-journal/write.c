@@ -234,7 +234,8 @@ void journal_defer(struct journal *j, struct bio *bio)
  */
 static bool write_is_stuck(const struct journal *j)
 {
-	return j->ckpt_stalled && journal_no_room(j) && !j->open && j->durable.seq + 1 == j->next_seq;
+	return j->ckpt_stalled && journal_no_room(j) && !j->open &&
+	       j->durable.seq + 1 == j->next_seq && j->tail.pos.v < journal_ckpt_end(j).v;
 }
 
 /*
@@ -272,7 +273,7 @@ void journal_admit_work(struct work_struct *work)
 		/* the core takes them back only as long as it has not given the suspend up */
 		if (!served && j->requeue && dm_noflush_suspending(j->ti))
 			status = BLK_STS_DM_REQUEUE;
-		else if (!served && write_is_stuck(j))
+		else if (!served && (j->error || write_is_stuck(j)))
 			status = BLK_STS_IOERR;
 		else if (!served && journal_hold_refuses(j))
 			status = BLK_STS_NOSPC;

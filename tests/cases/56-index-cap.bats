@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # More extents than the index may hold: recovery sends home what it cannot keep, while it scans; what is written or
 # discarded then waits for a checkpoint, and makes one.
-# Seen red: a refused resume that leaves the checkpoint at work; a discard that no checkpoint makes room for.
+# Seen red: a refused resume that leaves the checkpoint at work; a discard that no checkpoint makes room for, and one that
+# waits for room for ever though the log has failed.
 # vm: sample=6.12
 
 load helpers
@@ -70,4 +71,22 @@ used() {
 	[ "$(vstat v 26)" -eq 0 ]
 	timeout -k 1 $((10 * VM_SCALE)) blkdiscard -o 1g -l 1g "$vol"
 	[ "$(vstat v 26)" -gt 0 ]
+}
+
+failed() { [ "$(vstat v 1)" = error ]; }
+
+@test "a discard that the index has no room for fails when the log has failed, as no checkpoint will make room" {
+	allow_console 'journal: |I/O error'
+	large=$(mkdisk large 2048)
+	modprobe dm-simdisk
+	simlog=$(mkdm simlog simdisk "$log" 1 0)
+	vol=$(mkvol v "$large" "$simlog" --opt index_mib=4 --opt high=99 --opt low=98)
+	fio --name=w --filename="$vol" --rw=write:7680 --bs=512 --size=1g --number_ios=128000 --direct=1 --ioengine=libaio --iodepth=64 \
+		--end_fsync=1 --output=/dev/null
+	dmsetup message simlog 0 powercut
+	run ! dd if=/dev/zero of="$vol" bs=512 count=1 oflag=direct,dsync conv=notrunc status=none
+	failed
+	run -1 timeout -k 1 $((10 * VM_SCALE)) blkdiscard -o 1g -l 1g "$vol"
+	[[ $output == *"Input/output error"* ]]
+	dmsetup message simlog 0 restore
 }

@@ -37,8 +37,8 @@ machine_opts random_opts(Random &r)
 	o.home_len = r.of({8u, 16u, 32u, 64u});
 	o.log_block = o.unit == 8 ? r.of({512u, 4096u}) : 512;
 	o.log_align = r.of({3u, 511u});
-	o.discard_max = r.chance(75) ? 1u << 21 : 0;
-	o.zeroes_max = r.chance(60) ? 1u << 21 : 0;
+	o.discard_max = r.chance(75) ? r.of({1u << 21, 1u << 21, 3u}) : 0;
+	o.zeroes_max = r.chance(60) ? r.of({1u << 21, 3u}) : 0;
 	o.flush_home = r.chance(15);
 	o.staging_mib = 0;
 	o.autocommit_ms = r.of({1u, 50u, 1000u});
@@ -241,6 +241,7 @@ Case random_case(uint64_t seed, bool rollbacks)
 		c.opts.relaxed = 1;
 		c.opts.batch_payload = 0;
 	}
+	c.opts.stale_limits = !c.opts.batch_payload && Random(seed ^ 0x57a1).chance(8);
 	hold_items(seed, c, rollbacks);
 	return c;
 }
@@ -331,8 +332,8 @@ std::string Case::text() const
 
 	each_option(o, [&](auto &v) { out << v << ','; });
 	out << tear << ',' << effort << ',' << former;
-	if (opts.full_error || opts.relaxed)
-		out << ',' << opts.full_error << ',' << opts.relaxed;
+	if (opts.full_error || opts.relaxed || opts.stale_limits)
+		out << ',' << opts.full_error << ',' << opts.relaxed << ',' << opts.stale_limits;
 	for (const Generation &g : gens) {
 		out << '/' << g.seed << ',' << g.pick << ',' << unsigned(g.mood.preempt) << ',' << unsigned(g.mood.early) << ','
 		    << unsigned(g.mood.fibers) << ',' << unsigned(g.mood.works) << ',' << unsigned(g.mood.disks) << ','
@@ -356,6 +357,8 @@ bool Case::parse(const std::string &text, Case &out)
 		in >> comma >> out.opts.full_error;
 	if (in.peek() == ',')
 		in >> comma >> out.opts.relaxed;
+	if (in.peek() == ',')
+		in >> comma >> out.opts.stale_limits;
 	while (in >> comma && comma == '/') {
 		Generation g;
 

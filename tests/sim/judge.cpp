@@ -170,7 +170,7 @@ Violation Judge::add_record(const History &history, uint32_t write, std::vector<
 			unsigned kind = static_cast<unsigned>(x->where >> JFMT_HOME_BITS);
 
 			for (uint32_t i = 0; i < x->len && where + i < home; i++) {
-				Value v = kind == JFMT_DISCARD && !c.opts.discard_max ? ANY : ZERO;
+				Value v = kind == JFMT_DISCARD && !machine_discards(&c.opts) ? ANY : ZERO;
 
 				if (kind == JFMT_DATA) {
 					v = value_of(data + (payload + i) * 512ul, where + i);
@@ -424,7 +424,7 @@ Violation Judge::state(const Image &image, Value *volume, Found &found)
 	std::copy(image.home.begin(), image.home.end(), volume);
 	if (c.opts.batch_payload) {
 		const char *why = machine_apply(image.intent.data(), image.intent.size() / 512, volume, value_of, ZERO,
-						c.opts.discard_max);
+						machine_discards(&c.opts));
 		if (why)
 			return {"P4 intent", why};
 		if (exact && !is_some_record(volume))

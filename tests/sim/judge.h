@@ -83,7 +83,7 @@ private:
 	bool is_some_record(const Value *at_home) const;
 	void find_whole(const History &h);
 	bool may_be_torn(Time t) const;
-	bool keeps(const Op &op) const { return op.kind == Do::discard && !c.opts.discard_max; }
+	bool keeps(const Op &op) const { return op.kind == Do::discard && !machine_discards(&c.opts); }
 	Time &hi_of(Value v, uint32_t s) { return hi[v * home + s]; }
 	Time covered(uint32_t s, Time done) const;
 	Time value_hi(Value v, uint32_t s) const;

@@ -131,6 +131,20 @@ static int load_home(const struct machine_opts *o, struct dm_target **out)
 	return ti->type->ctr(ti, more ? 6 : 4, argv);
 }
 
+/* The home's limits, and what the target makes of them. */
+static int resume_home(const struct machine_opts *o)
+{
+	struct queue_limits l = {
+		.max_discard_sectors = o->discard_max, .max_hw_discard_sectors = o->discard_max,
+		.max_write_zeroes_sectors = o->zeroes_max,
+	};
+
+	mc.active_home->type->io_hints(mc.active_home, &l);
+	mc.home->bdev.discard_max = l.max_discard_sectors;
+	mc.home->bdev.zeroes_max = l.max_write_zeroes_sectors;
+	return simk_md_resume(mc.home, mc.active_home);
+}
+
 int machine_start(const struct machine_opts *o)
 {
 	int r;
@@ -141,7 +155,8 @@ int machine_start(const struct machine_opts *o)
 	};
 	mc.disk[HOME_DISK] = (struct block_device) {
 		.disk = HOME_DISK, .bd_dev = 2, .sectors = o->home_len, .block = 512, .dma_alignment = 3,
-		.discard_max = o->discard_max, .zeroes_max = o->zeroes_max, .write_cache = true,
+		.discard_max = o->stale_limits ? 0 : o->discard_max, .zeroes_max = o->stale_limits ? 0 : o->zeroes_max,
+		.write_cache = true,
 	};
 	mc.disk[INTENT_DISK] = (struct block_device) {
 		.disk = INTENT_DISK, .bd_dev = 3, .sectors = SIM_INTENT_LEN(o), .block = 512, .dma_alignment = 3,
@@ -149,8 +164,6 @@ int machine_start(const struct machine_opts *o)
 	};
 	mc.vol = simk_md_create("vol", o->home_len);
 	mc.home = simk_md_create("vol-home", o->home_len);
-	mc.home->bdev.discard_max = o->discard_max;
-	mc.home->bdev.zeroes_max = o->zeroes_max;
 	simk_register_bdev("log", &mc.disk[LOG_DISK]);
 	simk_register_bdev("home", &mc.disk[HOME_DISK]);
 	simk_register_bdev("intent", &mc.disk[INTENT_DISK]);
@@ -158,7 +171,7 @@ int machine_start(const struct machine_opts *o)
 
 	r = load_home(o, &mc.active_home);
 	if (!r)
-		r = simk_md_resume(mc.home, mc.active_home);
+		r = resume_home(o);
 	if (!r)
 		r = load_table(o, &mc.active);
 	return r ? r : simk_md_resume(mc.vol, mc.active);
@@ -192,7 +205,7 @@ int machine_reload_home(const struct machine_opts *o)
 	simk_md_suspend(mc.home, false);
 	r = load_home(o, &mc.active_home);
 	if (!r)
-		r = simk_md_resume(mc.home, mc.active_home);
+		r = resume_home(o);
 	if (!r)
 		old->type->dtr(old);
 	return r;

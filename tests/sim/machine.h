@@ -27,7 +27,14 @@ struct machine_opts {
 	uint32_t batch_payload;			/* sectors of a batch in the intent device; 0: there is none */
 	uint32_t full_error;			/* on_hold_full error */
 	uint32_t relaxed;			/* batches without an intent device */
+	uint32_t stale_limits;			/* the home can neither discard nor write zeroes, whatever its limits say */
 };
+
+/* Whether a discard reaches the home. */
+static inline bool machine_discards(const struct machine_opts *o)
+{
+	return o->discard_max && !o->stale_limits;
+}
 
 #define SIM_AREA_START	136u
 #define SIM_SLOT_SECTORS 8u

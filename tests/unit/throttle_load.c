@@ -3,52 +3,9 @@
  * Always true: time passes here only, and each write is asked for as soon as the one before it was admitted, or when its
  * turn has come if that is later. Compiled with the simulation's kernel headers.
  */
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "../../dm-journal/journal.h"
+#include "one_task.h"
 #include "throttle_load.h"
-
-static uint64_t now_ns;
-
-uint64_t simk_ns(void)
-{
-	return now_ns;
-}
-
-/* One task: nothing waits for a lock, and throttle.c still says if one is not held. */
-bool simk_in_fiber(void)
-{
-	return true;
-}
-
-void simk_lock(bool *held, const char *name)
-{
-	if (*held)
-		simk_fail("%s is held already", name);
-	*held = true;
-}
-
-void simk_unlock(bool *held, const char *name)
-{
-	if (!*held)
-		simk_fail("%s is not held", name);
-	*held = false;
-}
-
-void simk_irq_off(const char *name) {}
-void simk_irq_on(const char *name) {}
-void simk_preempt(void) {}
-
-void simk_fail(const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	vfprintf(stderr, fmt, args);
-	abort();
-}
 
 u64 space_used(const struct journal *j)
 {

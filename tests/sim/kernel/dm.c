@@ -2,7 +2,8 @@
 /*
  * The device-mapper core.
  *
- * Always true: a clone's data lie in front of it; the rest of a split bio is mapped after its first part; a flush with
+ * Always true: a clone's data lie in front of it; the rest of a split bio is mapped after its first part; discards and
+ * zeroes are split at the device's limits, and each part has the flags of the whole; a flush with
  * data is an empty flush first, and the data follow from a worker; a suspended device keeps what arrives.
  */
 #include <linux/device-mapper.h>
@@ -214,6 +215,15 @@ static unsigned int map_clone(struct io *io, sector_t sector, unsigned int bytes
 	return taken;
 }
 
+/* What one bio of this kind may have at most, bytes. */
+static unsigned int md_limit(const struct mapped_device *md, const struct bio *bio)
+{
+	unsigned int limit = bio_op(bio) == REQ_OP_DISCARD ? md->bdev.discard_max :
+			     bio_op(bio) == REQ_OP_WRITE_ZEROES ? md->bdev.zeroes_max : 0;
+
+	return limit ? min(limit, UINT_MAX >> 9) << 9 : UINT_MAX;
+}
+
 void simk_md_submit(struct mapped_device *md, struct bio *bio)
 {
 	struct bvec_iter iter = bio->bi_iter;
@@ -233,7 +243,7 @@ void simk_md_submit(struct mapped_device *md, struct bio *bio)
 		map_clone(io, iter.bi_sector, 0, &iter, REQ_OP_WRITE | REQ_PREFLUSH | REQ_SYNC);
 	} else {
 		while (iter.bi_size) {
-			unsigned int n = map_clone(io, iter.bi_sector, iter.bi_size, &iter, bio->bi_opf);
+			unsigned int n = map_clone(io, iter.bi_sector, min(iter.bi_size, md_limit(md, bio)), &iter, bio->bi_opf);
 
 			bio_advance_iter(bio, &iter, n << 9);
 		}

@@ -291,6 +291,11 @@ static void disk_submit(struct bio *bio)
 		req.op = SIMK_ZEROES;
 		break;
 	}
+	if ((req.op == SIMK_DISCARD && !bio->bi_bdev->discard_max) || (req.op == SIMK_ZEROES && !bio->bi_bdev->zeroes_max)) {
+		bio->bi_status = BLK_STS_NOTSUPP;
+		bio_endio(bio);
+		return;
+	}
 	if (bio_end_sector(bio) > bio->bi_bdev->sectors && req.sectors)
 		simk_fail("I/O beyond the end of a disk: sector %llu + %u",
 			  (unsigned long long)req.sector, req.sectors);
@@ -341,6 +346,14 @@ int submit_bio_wait(struct bio *bio)
 	while (!bio->ended)
 		simk_wait(&done, 0);
 	return blk_status_to_errno(bio->bi_status);
+}
+
+int blkdev_issue_flush(struct block_device *bdev)
+{
+	struct bio bio;
+
+	bio_init(&bio, bdev, NULL, 0, REQ_OP_WRITE | REQ_PREFLUSH);
+	return submit_bio_wait(&bio);
 }
 
 int blkdev_issue_discard(struct block_device *bdev, sector_t sector, sector_t sectors, gfp_t gfp)

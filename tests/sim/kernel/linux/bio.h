@@ -134,6 +134,7 @@ static inline blk_status_t errno_to_blk_status(int e)
 
 #define BLKDEV_ZERO_NOUNMAP	1u
 int blkdev_issue_discard(struct block_device *bdev, sector_t sector, sector_t sectors, gfp_t gfp);
+int blkdev_issue_flush(struct block_device *bdev);
 int blkdev_issue_zeroout(struct block_device *bdev, sector_t sector, sector_t sectors, gfp_t gfp, unsigned int flags);
 
 /* What @iter stands at, as one run of memory. */
@@ -274,8 +275,11 @@ struct blk_plug { int unused; };
 static inline void blk_start_plug(struct blk_plug *p) { (void)p; }
 static inline void blk_finish_plug(struct blk_plug *p) { (void)p; }
 
+#define SECTOR_SHIFT	9
+
 struct queue_limits {
 	unsigned int max_discard_sectors, max_hw_discard_sectors, discard_granularity, discard_alignment;
+	unsigned int max_write_zeroes_sectors;
 	unsigned int logical_block_size;
 };
 

@@ -5,6 +5,7 @@
 
 #include_next <linux/kernel.h>
 #include <linux/types.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
