@@ -4,6 +4,8 @@
 # The home is three layers, so that a test decides when a write and when a flush ends: `wgate` over `fgate` over a RAM
 # disk. Both gates are dm-linear until one is closed, which makes it a dm-delay of an hour for its class of bios; a
 # delay sends all that it holds when it is suspended, so opening is a reload. Order is read from the tracepoints.
+# vm: sample=6.1
+
 load helpers
 
 TRACE=/sys/kernel/tracing

@@ -4,6 +4,7 @@
 # Seen red, each in its test: a resume that leaves the checkpoint stopped; a new journal for each table; a suspend that
 # commits nothing; an admission that nobody wakes; errors of the home's writes and flushes taken for success; errors of the
 # log taken for success; no autocommit; no idle checkpoint; a third table that knows nothing of what the first one lost.
+# vm: sample=6.12
 
 load helpers
 load volumes
