@@ -3,8 +3,8 @@
 # suspend does not wait for.
 # Seen red: parts of a range that each are the first of a batch; a range that is split again and again and never
 # comes home; a refused discard that fails each fence; refused zeroes that are sent as zeroes for ever; a stall that nothing
-# but its cause would end; the error of one attempt that fails the fence of the next; a stall that fails writes under a hold; a suspend that waits at rate_mib; a superblock that is
-# believed although another format has come between table and resume.
+# but its cause would end; the error of one attempt that fails the fence of the next; a stall that fails writes under a hold;
+# a suspend that waits at rate_mib; a superblock that is believed although another format has come between table and resume.
 # vm: sample=6.12
 
 load helpers
@@ -22,12 +22,7 @@ stalled_by() { [[ $(vstat v 32) == "$1":* ]]; }
 runs_again() { [ "$(vstat v 32)" = - ]; }
 ms() { awk '{ print int($1 * 1000) }' /proc/uptime; }
 # limit DEVICE KIB: its discards are of so many KiB at most from now on.
-limit() {
-	local major minor
-
-	read -r major minor < <(stat -L -c '0x%t 0x%T' "$1")
-	echo $(($2 * 1024)) > "/sys/dev/block/$((major)):$((minor))/queue/discard_max_bytes"
-}
+limit() { queue "$1" discard_max_bytes $(($2 * 1024)); }
 
 # ranges_go_home: what lies between data is discarded at the home in whole, be it the first or the last of a batch.
 ranges_go_home() {
@@ -154,7 +149,6 @@ failing_home() {
 	timeout -k 1 $((200 * VM_SCALE)) fio --name=full --filename="$vol" --rw=randwrite --bs=64k --size=60m --io_size=90m --direct=1 \
 		--output=/dev/null
 	[ "$(vstat v 32)" = hold-released ]
-	holds "$vol" 0 64 first || :
 	jbdctl checkpoint v --release || [ $? = 4 ]
 	checkpoint v
 }

@@ -143,11 +143,12 @@ rmdisk() {
 # sectors DEVICE
 sectors() { blockdev --getsz "$1"; }
 
-# queue DEVICE ATTRIBUTE: what sysfs says of its queue.
+# queue DEVICE ATTRIBUTE [VALUE]: what sysfs says of its queue, or is told.
 queue() {
-	local major minor
+	local major minor attribute
 	read -r major minor < <(stat -L -c '0x%t 0x%T' "$1")
-	cat "/sys/dev/block/$((major)):$((minor))/queue/$2"
+	attribute=/sys/dev/block/$((major)):$((minor))/queue/$2
+	if [ $# -gt 2 ]; then echo "$3" > "$attribute"; else cat "$attribute"; fi
 }
 
 # mkdm NAME TARGET WORD..: a dm device of one target, as long as the first device among the words; prints its path.
