@@ -72,7 +72,7 @@ const Gauge gauges[] = {
 	 [](const LagView &v) { return bytes(v.status.log_used); }},
 	{"jbd_checkpoint_rate_bytes_per_second", "Log that went home a second, recently.",
 	 [](const LagView &v) { return bytes(v.status.rate); }},
-	{"jbd_deferred_now", "Requests that wait for space in the log.",
+	{"jbd_deferred_now", "Requests in the queue for admission to the log.",
 	 [](const LagView &v) { return fmt::format("{}", v.status.deferred_now); }},
 	{"jbd_held", "1 while checkpoints are held.",
 	 [](const LagView &v) { return fmt::format("{:d}", v.status.held); }},

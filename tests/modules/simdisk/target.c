@@ -402,7 +402,7 @@ static int simdisk_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	if (!sd)
 		return -ENOMEM;
 	sd->keep = KEEP_DEFAULT;
-	if (kstrtou64(argv[1], 10, &sd->seed) || (argc == 3 && kstrtouint(argv[2], 10, &sd->keep)) || sd->keep > 1000) {
+	if (kstrtou64(argv[1], 10, &sd->seed) || (argc >= 3 && kstrtouint(argv[2], 10, &sd->keep)) || sd->keep > 1000) {
 		ti->error = "Seed or keep_permille is no number, or too large";
 		goto out_free;
 	}
