@@ -288,8 +288,7 @@ Result<> create(const Words &words)
 	if (!result)
 		return Error{result.error().code, result.error().text,
 			     fmt::format("{} The log is ready: 'jbdctl open {} {} {}{}' tries again.", result.error().hint,
-					 words.name, words.home, words.log,
-					 words.table.intent.empty() ? "" : " --intent " + words.table.intent)};
+					 words.name, words.home, words.log, words.table.text())};
 	fmt::print("/dev/mapper/{} is open. Use it in place of {} from now on, never both.\n", words.name, words.home);
 	return done();
 }

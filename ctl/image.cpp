@@ -76,7 +76,9 @@ Result<jsuper> Log::super() const
 	return Error{Exit::damage,
 		     fmt::format("{}: no usable superblock: slot 0 at byte 0: {}; slot 1 at byte {}: {}", path(),
 				 jsuper_verdict_text(verdicts[0]), JFMT_SUPER_STRIDE, jsuper_verdict_text(verdicts[1])),
-		     "The log cannot be replayed. The home alone is a consistent state from before what the log held."};
+		     "The log cannot be replayed. The home alone is a consistent state from before what the log held: if it has an "
+		     "intent device, once 'jbdctl recover --home HOME --intent DEV' has run; with order relaxed, if no checkpoint was "
+		     "running."};
 }
 
 Result<OpenLog> open_log(const std::string &path, Device::Access access)

@@ -31,7 +31,7 @@ constexpr Reason reasons[] = {
 	 "See the kernel log (dmesg) for the error of {home}, and bring it back."},
 	{"log-unreadable", "record {record} cannot be read back from {log}",
 	 "See the kernel log (dmesg) for the error of {log}. If it stays, copy /dev/mapper/{name} as far as it can be read, "
-	 "close it, and use 'jbdctl recover --accept-loss'."},
+	 "close it, copy {log} with ddrescue, and use 'jbdctl recover --log COPY --accept-loss'."},
 	{"no-memory", "there is no memory for a batch", "Free memory, or open the volume with a smaller batch_mib."},
 	{"batch_mib-too-small", "a batch was begun with a larger batch_mib",
 	 "Open the volume with the batch_mib that it had."},
@@ -78,16 +78,26 @@ Trouble reason_trouble(const LagView &v, std::string_view reason)
 	return {fmt::format("{}: {}", label, filled_in(known->what, names, record)), filled_in(known->next, names, record), {}};
 }
 
-bool nothing_may_go(const JournalStatus &s)
-{
-	return s.home == "stalled" || s.mode != "rw" || (s.parts ? s.log_used <= s.parts->held : s.held);
-}
-
 std::uint64_t remainder(std::uint64_t whole, std::initializer_list<std::uint64_t> parts)
 {
 	for (std::uint64_t part : parts)
 		whole -= std::min(whole, part);
 	return whole;
+}
+
+// Sectors of the log that may go home, as far as can be told: what hold or marks keep back will have what is in memory only as well.
+std::uint64_t may_go(const JournalStatus &s)
+{
+	const bool kept = s.held || !s.marks.empty();
+
+	if (!s.parts)
+		return s.held ? 0 : s.log_used;
+	return remainder(s.log_used, {s.parts->held, kept ? s.parts->uncommitted : 0});
+}
+
+bool nothing_may_go(const JournalStatus &s)
+{
+	return s.home == "stalled" || s.mode != "rw" || !may_go(s);
 }
 
 std::string rate_text(const JournalStatus &s)
@@ -207,7 +217,7 @@ std::optional<std::uint64_t> seconds_left(const JournalStatus &s)
 {
 	if (s.home == "clean" || !s.rate || nothing_may_go(s))
 		return {};
-	return remainder(s.log_used, {s.parts ? s.parts->held : 0}) / s.rate;
+	return may_go(s) / s.rate;
 }
 
 std::string row(const char *label, const std::string &text)

@@ -129,14 +129,29 @@ Result<Judged> judge(const Words &words, Options options)
 	return Judged{make_plan(words.name, super, *home, log.device(), options), fork.has_value()};
 }
 
-// The kernel would refuse what the log says of the home.
-Result<> forget_fingerprint(const std::string &path)
+// The kernel would refuse what the log says of the home. @generation: of the superblock that does not.
+Result<> forget_fingerprint(const std::string &path, std::uint64_t &generation)
 {
 	Result<OpenLog> opened = open_log(path, Device::Access::write);
 	if (!opened)
 		return opened.error();
 	auto &[log, super] = *opened;
 	super.flags &= ~JFMT_SUPER_FP;
+	const Result<> result = log.write_super(super);
+	generation = super.generation;
+	return result;
+}
+
+// The volume was not opened after all: the next one that tries is to be warned as well.
+Result<> recall_fingerprint(const std::string &path, std::uint64_t generation)
+{
+	Result<OpenLog> opened = open_log(path, Device::Access::write);
+	if (!opened)
+		return opened.error();
+	auto &[log, super] = *opened;
+	if (super.generation != generation)
+		return done();
+	super.flags |= JFMT_SUPER_FP;
 	return log.write_super(super);
 }
 
@@ -160,10 +175,17 @@ Result<> open_volume(const Words &words)
 	result = check_unused(words.name);
 	if (result)
 		result = ensure_targets();
+	std::uint64_t generation = 0;
 	if (result && judged->forks)
-		result = forget_fingerprint(words.log);
+		result = forget_fingerprint(words.log, generation);
 	if (result)
 		result = activate(judged->plan);
+	if (!result && generation) {
+		const Result<> recalled = recall_fingerprint(words.log, generation);
+		if (!recalled)
+			warn(fmt::format("{}: {}; the next 'jbdctl open' replays it over {} without a word", words.log,
+					 recalled.error().text, words.home));
+	}
 	if (!result)
 		return result;
 	const Result<Volume> volume = find_volume(words.name);

@@ -112,14 +112,16 @@ Result<> check_damage(const Words &words, const Logged &logged, const Intended *
 	/* the batch brings the home beyond what is left, which would then be mixed with it */
 	if (intended && verdict.good.seq < logged.super.ckpt_to_seq)
 		return Error{Exit::damage, fmt::format("{} is damaged: {}", words.log, *verdict.damage),
-			     fmt::format("Nothing was written. 'jbdctl recover --intent {} --home {}' without the log brings the home "
-					 "to a consistent state, which may be as new as record {}.", words.intent, words.home,
-					 logged.super.ckpt_to_seq)};
+			     fmt::format("Nothing was written. 'jbdctl recover --intent {} {} {}' without the log brings {} "
+					 "to a consistent state, which may be as new as record {}.", words.intent,
+					 is_copy(words) ? "--onto" : "--home", is_copy(words) ? words.onto : words.home,
+					 is_copy(words) ? "the copy" : "the home", logged.super.ckpt_to_seq)};
 	if (!words.accept_loss)
 		return Error{Exit::damage, fmt::format("{} is damaged: {}", words.log, *verdict.damage),
 			     fmt::format("Nothing was written. --accept-loss replays up to record {} and gives up the rest.",
 					 verdict.good.seq)};
-	warn(fmt::format("{} is damaged, giving up what follows record {}: {}", words.log, verdict.good.seq, *verdict.damage));
+	warn(fmt::format("{} is damaged, giving up what follows record {}: {}{}", words.log, verdict.good.seq, *verdict.damage,
+			 verdict.good.seq < logged.super.ckpt_to_seq ? "; whether the home was written elsewhere cannot be told" : ""));
 	return done();
 }
 
@@ -147,7 +149,7 @@ Result<Logged> judge_log(const Words &words, const Device &target, const Intende
 	if (fork)
 		return Error{Exit::device, *fork, "Nothing was written. Replaying would destroy what was written there; --ignore-fork does it."};
 	Logged logged{std::move(log), super, was_held, std::move(*verdict)};
-	result = check_damage(words, logged, is_copy(words) ? nullptr : intended);
+	result = check_damage(words, logged, intended);
 	if (!result)
 		return result.error();
 	return logged;

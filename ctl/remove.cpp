@@ -50,9 +50,10 @@ Result<> check_empty(const Intent &intent)
 					     intent.path(), (*pending)->batch)};
 }
 
-Result<> retire(const std::string &path, const std::optional<std::string> &intent_path, const Volume &volume)
+// The intent device, if there is one, stays open.
+Result<> retire(const std::string &path, const std::optional<std::string> &intent_path, const Volume &volume,
+		std::optional<Device> &intent_device)
 {
-	std::optional<Device> intent_device;
 	if (intent_path) {
 		Result<Device> opened = Device::open(*intent_path, Device::Access::write);
 		if (!opened)
@@ -76,8 +77,7 @@ Result<> retire(const std::string &path, const std::optional<std::string> &inten
 		return Error{Exit::busy, fmt::format("{} was written while it was being removed; the log {} holds {} records",
 						     volume.name, path, verdict->records)};
 	super.flags = (super.flags | JFMT_SUPER_RETIRED) & ~JFMT_SUPER_RUNNING;
-	const Result<> retired = log.write_super(super);
-	return retired && intent_device ? Intent(*intent_device).wipe() : retired;
+	return log.write_super(super);
 }
 
 Result<> remove_volume(const Words &words)
@@ -109,11 +109,20 @@ Result<> remove_volume(const Words &words)
 		result = deactivate(words.name);
 	if (!result)
 		return result;
-	result = retire(volume->log(), volume->intent(), *volume);
+	std::optional<Device> intent_device;
+	result = retire(volume->log(), volume->intent(), *volume, intent_device);
 	if (!result)
 		return Error{result.error().code,
 			     fmt::format("{} is closed, but its log is not retired: {}", words.name, result.error().text),
 			     result.error().hint.empty() ? reopen(*volume) : result.error().hint};
+	if (intent_device)
+		result = Intent(*intent_device).wipe();
+	if (!result)
+		return Error{result.error().code,
+			     fmt::format("{} is removed and its log {} is retired, but the intent device {} is not wiped: {}", words.name,
+					 volume->log(), *volume->intent(), result.error().text),
+			     fmt::format("{} has everything and can be used by itself; wipefs -a {} does the rest.", volume->home(),
+					 *volume->intent())};
 	fmt::print("{} is removed. {} has everything and can be used by itself; the log {} is retired{}.\n", words.name,
 		   volume->home(), volume->log(),
 		   volume->intent() ? fmt::format(", the intent device {} is wiped", *volume->intent()) : "");

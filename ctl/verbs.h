@@ -39,6 +39,8 @@ struct TableWords {
 
 	void add_to(const Command &command);
 	Result<Options> parse() const;
+	// as they are given on a command line, with a space before each
+	std::string text() const;
 	// What parse() gave, made complete for a log of @log, and the intent device if there is one:
 	// how much a batch covers, and what the checkpoint calls @intent_name.
 	Result<> complete(Options &parsed, const jgeo &log, const igeo *intent, const std::string &intent_name) const;

@@ -107,7 +107,8 @@ Result<Verdict> verify(const Log &log, const jsuper &super, bool payload, Progre
 	case JSCAN_UNREADABLE:
 		return os_error(-verdict.scan.error,
 				fmt::format("{}: {}: log sector {}", log.path(), verdict.scan.why, verdict.scan.error_dev),
-				"See the kernel log (dmesg) for what the device says.");
+				"See the kernel log (dmesg) for what the device says. If it stays, --accept-loss takes a copy of the log "
+				"that ddrescue has made.");
 	case JSCAN_STOPPED:
 		if (!verdict.damage)
 			return Error{Exit::interrupted, fmt::format("{}: interrupted; nothing was changed", log.path()), {}};

@@ -22,6 +22,18 @@ void TableWords::add_to(const Command &command)
 	command.option("--opt", "KEY=VALUE", options, "An option of the targets, such as staging_mib=256; may be repeated");
 }
 
+std::string TableWords::text() const
+{
+	std::string words;
+
+	for (const auto &[option, value] : {std::pair(" --flush ", flush), {" --intent ", intent}, {" --order ", order}})
+		if (!value.empty())
+			words += option + value;
+	for (const std::string &option : options)
+		words += " --opt " + option;
+	return words;
+}
+
 Result<Options> TableWords::parse() const
 {
 	Options parsed;

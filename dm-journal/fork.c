@@ -159,8 +159,13 @@ int jfork_check(struct jsuper *sb, const struct jfork_ops *ops, void *ctx, void 
 	if (f.changed) {
 		jscan(sb, &scan_ops, &f, f.block + FORK_BLOCK * JFMT_SECTOR,
 		      buf_sectors - FORK_BLOCK, 0, &res);
-		/* a log without records does no harm; damage is for others to report */
-		if (f.changed && res.records && res.end == JSCAN_END) {
+		/*
+		 * A log without records does no harm. Damage is for others to report, and may be given up
+		 * then; what lies behind it may have put something there, if it may be at home at all.
+		 */
+		if (f.changed && res.records &&
+		    (res.end == JSCAN_END ||
+		     (res.end == JSCAN_DAMAGE && res.last_seq >= sb->ckpt_to_seq))) {
 			for (i = 0; !f.entry[i].changed; i++)
 				;
 			*sector = f.entry[i].sector;

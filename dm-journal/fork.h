@@ -24,7 +24,8 @@ struct jfork_ops {
  * Compare the home with the fingerprint of @sb, and with what the log from its
  * tail on may have put there; then let @sb hold the fingerprint of the home as it
  * is, but for what the log explains: that may not be durable there. -ESTALE: there are records to replay, and home sector *@sector holds what
- * neither knows; 0 otherwise. A home sector that cannot be read tells nothing.
+ * neither knows; 0 otherwise. A home sector that cannot be read tells nothing, nor does any when the log is damaged
+ * below what the home may have got.
  * @buf: work space of @buf_sectors (at least JSCAN_BUF_MIN + 8). May sleep.
  */
 int jfork_check(struct jsuper *sb, const struct jfork_ops *ops, void *ctx, void *buf,

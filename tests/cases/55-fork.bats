@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # A home that was written elsewhere since its log was used: a log is never replayed over that by accident.
-# Seen red when recovery did not compare, and when a checkpoint did not note what it had written.
+# Seen red when recovery did not compare, when a checkpoint did not note what it had written, when --accept-loss replayed what a
+# damaged log still had over such a home, and when an --ignore-fork that failed was the last word.
 # vm: sample=6.12
 
 load helpers
@@ -95,4 +96,30 @@ by_hand() {
 		opens
 		holds "$vol" 5000 8 "last$i"
 	done
+}
+
+@test "a damaged log is no reason to replay over such a home, and an open that failed does not forget it" {
+	allow_console 'journal: '
+	fill "$vol" 100000 8 first
+	commit "$vol"
+	fill "$vol" 100008 8 second
+	commit "$vol"
+	jbdctl close v
+	second=$(jbdctl log dump "$log" --json | jq '.records[1].log_sector')
+	dd if=/dev/zero of="$log" bs=512 seek="$second" count=1 oflag=direct conv=notrunc status=none
+	fill "$home" 2 1 elsewhere
+	before=$(md5sum < "$home")
+
+	run jbdctl recover --log "$log" --home "$home" --accept-loss
+	echo "$output"
+	[ "$status" -eq 3 ]
+	[[ $output == *"was written elsewhere"*"Nothing was written"* ]]
+	run opens --ignore-fork
+	[ "$status" -ne 0 ]
+	run opens
+	[ "$status" -eq 3 ]
+	[[ $output == *"was written elsewhere"* ]]
+	[ "$(md5sum < "$home")" = "$before" ]
+	jbdctl recover --log "$log" --home "$home" --accept-loss --ignore-fork
+	holds "$home" 100000 8 first
 }

@@ -196,7 +196,7 @@ load images
 	run -$DEVICE jbdctl open vol home log --intent own --dry-run
 }
 
-# Seen red: the batch applied before the log was judged; --accept-loss, which mixes what the batch has with older records.
+# Seen red: the batch applied before the log was judged; --accept-loss, which mixes what the batch has with older records, in a copy, too.
 @test "nothing is applied above a damaged log, but without the log" {
 	make_intent
 	batches <<< 'batch 1 data:0+8 data:16+8'
@@ -216,6 +216,10 @@ load images
 		says 'Nothing was written' 'recover --intent intent --home home'
 		untouched
 		cmp log log.before
+		cp home copy
+		run -$DAMAGE jbdctl recover --onto copy --log log --intent intent $accept
+		says 'Nothing was written' 'recover --intent intent --onto copy'
+		cmp copy home
 	done
 	run -0 jbdctl recover --home home --intent intent
 	cmp home applied
