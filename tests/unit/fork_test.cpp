@@ -6,7 +6,7 @@
 // accepted; what only another writer can have left there is not.
 // Seen red: the log not asked for a changed sector (a torn checkpoint is called a
 // fork); a log without records judged (a home used after its log was emptied); what
-// is in the home's cache recorded as what it holds.
+// is in the home's cache recorded as what it holds; a damaged log not judged.
 #include <gtest/gtest.h>
 
 #include "logimage.h"
@@ -174,6 +174,21 @@ TEST_F(Fork, WithNothingToReplayTheHomeMayHaveGoneOn)
 	EXPECT_EQ(check(), 0);
 	write_elsewhere(2);
 	EXPECT_EQ(check(), -ESTALE);
+}
+
+TEST_F(Fork, ADamagedLogIsNoExcuseUnlessTheHomeMayBeAheadOfTheDamage)
+{
+	log.commit({{500, 8}});
+	const Record hole = log.commit({{600, 8}});
+	log.commit({{700, 8}});
+	log.lose(hole);
+	log.sb.durable_seq = hole.seq + 1;
+	log.sb.ckpt_to_seq = hole.seq - 1;
+	write_elsewhere(128);
+	EXPECT_EQ(check(), -ESTALE);
+	EXPECT_EQ(sector, 128u);
+	log.sb.ckpt_to_seq = hole.seq;
+	EXPECT_EQ(check(), 0);
 }
 
 TEST_F(Fork, WithoutAFingerprintItIsTaken)
