@@ -63,7 +63,7 @@ static bool __full(const struct checkpoint *c)
 static bool __may_send(struct checkpoint *c)
 {
 	return !c->easing && !__full(c) && c->torn == c->torn_told &&
-	       pace_allows(c, c->nr_at_home, c->urgent || c->suspending);
+	       pace_allows(c, c->nr_at_home, c->urgent);
 }
 
 /* True if the worker could do something. */
@@ -71,7 +71,7 @@ static bool __ready(struct checkpoint *c)
 {
 	if (c->easing)
 		return false;
-	/* with nothing at the home only time keeps a write from being sent, and the worker sets the timer */
+	/* with nothing at the home, the worker flushes its full cache or sets the timer */
 	if (c->nr_queued)
 		return !c->nr_at_home || (!__full(c) && (__may_send(c) || pace_wait(c)));
 	if (c->fence)
@@ -110,7 +110,7 @@ static bool __admit(struct checkpoint *c, struct bio *bio)
 	rb_add(&io->node, &c->queued, io_less);
 	c->nr_queued++;
 	c->dirty = true;
-	c->urgent = bio->bi_opf & (is_member(bio->bi_opf) ? MEMBER_URGENT : REQ_SYNC);
+	c->urgent = c->suspending || bio->bi_opf & (is_member(bio->bi_opf) ? MEMBER_URGENT : REQ_SYNC);
 	if (is_member(bio->bi_opf)) {
 		bio->bi_opf &= ~MEMBER_MARKS;
 		c->torn = true;

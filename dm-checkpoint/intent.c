@@ -97,18 +97,23 @@ static blk_status_t __collect(struct intent *in, struct bio *bio, struct intent_
 	return BLK_STS_OK;
 }
 
+/* How long it is until the next member may be collected, as far as time goes, in jiffies. [lock] */
+static unsigned long __collect_wait(const struct intent *in)
+{
+	return in->urgent ? 0 : pace_collect_wait(in->c);
+}
+
 /* May the oldest member that has come be collected now? [lock] */
 static bool __may_collect(const struct intent *in)
 {
-	return !in->closed && (in->urgent || !pace_collect_wait(in->c));
+	return !in->closed && !__collect_wait(in);
 }
 
 /* What is held has its turn when it is time. [lock] */
 static void __collect_later(struct intent *in)
 {
 	if (!in->closed && !bio_list_empty(&in->held))
-		mod_delayed_work(in->wq, &in->collect_work,
-				 in->urgent ? 0 : pace_collect_wait(in->c));
+		mod_delayed_work(in->wq, &in->collect_work, __collect_wait(in));
 }
 
 static u32 crc_of(const struct bio *bio, u32 crc)

@@ -103,17 +103,6 @@ static int block_io(struct intent *in, blk_opf_t opf, u64 sector)
 	return r;
 }
 
-static int flush(struct block_device *bdev)
-{
-	struct bio bio;
-	int r;
-
-	bio_init(&bio, bdev, NULL, 0, REQ_OP_WRITE | REQ_PREFLUSH | REQ_SYNC);
-	r = submit_bio_wait(&bio);
-	bio_uninit(&bio);
-	return r;
-}
-
 static u64 super_sector(u64 slot)
 {
 	return slot * (IFMT_SUPER_STRIDE / JFMT_SECTOR);
@@ -220,7 +209,7 @@ int intent_commit(struct intent *in, const struct intent_batch *b)
 	memset(b->extent + b->nr, 0, rest * sizeof(*b->extent));
 	r = desc_io(in, REQ_OP_WRITE, b);
 	if (!r)
-		r = flush(in->dev->bdev);
+		r = blkdev_issue_flush(in->dev->bdev);
 	if (!r) {
 		icommit_encode(g, &commit, page_address(in->page));
 		r = block_io(in, REQ_OP_WRITE | REQ_FUA, igeo_slot(g, b->number));
@@ -265,7 +254,7 @@ static int home_flush(struct intent *in)
 	int r;
 
 	wait_event(in->wait, !atomic_read(&in->at_home));
-	r = flush(in->c->home->bdev);
+	r = blkdev_issue_flush(in->c->home->bdev);
 	pace_flushed(in->c, in->cached, ktime_get_ns() - start);
 	in->cached = 0;
 	return r;
@@ -475,7 +464,7 @@ int intent_recover(struct intent *in)
 	struct icommit newest = {};
 	const char *why = "cannot be flushed or read";
 	/* what is read must not be less after the next power cut */
-	int r = flush(in->dev->bdev);
+	int r = blkdev_issue_flush(in->dev->bdev);
 
 	if (!r)
 		r = intent_read_super(in, &why);
