@@ -115,10 +115,12 @@ Result<> check_home(const Device &home, const Device &log)
 		return read;
 	if (!std::memcmp(magic, IFMT_SUPER_MAGIC, sizeof(IFMT_SUPER_MAGIC) - 1))
 		return Error{Exit::device, fmt::format("the home {} is itself an intent device", home.path()),
-			     "Are the devices in the right places? If it is meant so, 'wipefs' makes it a home like any other."};
+			     fmt::format("Are the devices in the right places? If it is meant so, "
+					 "'dd if=/dev/zero of={} bs=1M count=1' makes it a home like any other.", home.path())};
 	if (!std::memcmp(magic, JFMT_SUPER_MAGIC, sizeof(JFMT_SUPER_MAGIC) - 1))
 		return Error{Exit::device, fmt::format("the home {} is itself a journal log", home.path()),
-			     "Are HOME and LOG the right way round? If it is meant so, 'wipefs' makes it a home like any other."};
+			     fmt::format("Are HOME and LOG the right way round? If it is meant so, "
+					 "'dd if=/dev/zero of={} bs=1M count=1' makes it a home like any other.", home.path())};
 	return done();
 }
 

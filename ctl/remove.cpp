@@ -121,7 +121,7 @@ Result<> remove_volume(const Words &words)
 		return Error{result.error().code,
 			     fmt::format("{} is removed and its log {} is retired, but the intent device {} is not wiped: {}", words.name,
 					 volume->log(), *volume->intent(), result.error().text),
-			     fmt::format("{} has everything and can be used by itself; wipefs -a {} does the rest.", volume->home(),
+			     fmt::format("{} has everything and can be used by itself; 'dd if=/dev/zero of={} bs=1M count=1' does the rest.", volume->home(),
 					 *volume->intent())};
 	fmt::print("{} is removed. {} has everything and can be used by itself; the log {} is retired{}.\n", words.name,
 		   volume->home(), volume->log(),
