@@ -41,6 +41,16 @@ Error place_error(int error, const char *what, const std::string &path, std::uin
 			"See the kernel log (dmesg) for what the device says.");
 }
 
+// QEMU locks bytes of an image that it has open, not all of it (file-posix.c, RAW_LOCK_PERM_BASE).
+bool locked_in_part(int fd)
+{
+	struct flock lock = {};
+
+	lock.l_type = F_WRLCK;
+	lock.l_whence = SEEK_SET;
+	return !fcntl(fd, F_OFD_GETLK, &lock) && lock.l_type != F_UNLCK;
+}
+
 } // namespace
 
 Buffer make_buffer(std::size_t bytes)
@@ -76,7 +86,7 @@ Result<Device> Device::open(const std::string &path, Access access)
 		const std::string loop = loop_over(path);
 		if (!loop.empty())
 			return in_use(path, "attached to " + loop);
-		if (flock(d.fd_.get(), LOCK_EX | LOCK_NB))
+		if (flock(d.fd_.get(), LOCK_EX | LOCK_NB) || locked_in_part(d.fd_.get()))
 			return in_use(path, "locked by another process");
 		d.sectors_ = static_cast<std::uint64_t>(found.st_size) / sector_bytes;
 		return d;

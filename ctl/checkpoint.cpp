@@ -134,18 +134,30 @@ bool ends_when_full(const Volume &volume)
 
 Result<> hold(const Words &words, const Volume &volume)
 {
-	const Result<std::string> answer = dm::message(words.name, words.hold ? "hold" : "release");
+	const Result<std::string> answer = dm::message(words.name, "hold");
 
 	if (!answer)
 		return answer.error();
-	if (words.release && volume.status.reason == "hold-released")
-		return Error{Exit::busy, fmt::format("{}: the hold had ended before, as the log was full: {} has changed since, and a copy of it "
-						     "may be no single state", words.name, volume.home()),
+	fmt::print("{0}: nothing reaches the home {1} until 'jbdctl checkpoint {0} --release'{2}.\n", words.name, volume.home(),
+		   ends_when_full(volume) ? ", or until the log is full" : "");
+	return done();
+}
+
+// Who has copied the home under a hold that did not last has to know, also if another reason than a full log is shown by now.
+Result<> release(const Words &words, const Volume &volume)
+{
+	const JournalStatus &was = volume.status;
+	const Result<std::string> answer = dm::message(words.name, "release");
+
+	if (!answer)
+		return answer.error();
+	if (!was.held && was.marks.empty())
+		return Error{Exit::busy, fmt::format("{}: {}: {} may have changed, and a copy of it be no single state", words.name,
+						     was.reason == "hold-released" ? "the hold had ended before, as the log was full" :
+										     "there was neither a hold nor a mark", volume.home()),
 			     "Copy again. A volume opened with --opt on_hold_full=error keeps its hold, and fails writes instead."};
-	fmt::print("{}: {}\n", words.name, words.hold ?
-		   fmt::format("nothing reaches the home {} until 'jbdctl checkpoint {} --release'{}.", volume.home(), words.name,
-			       ends_when_full(volume) ? ", or until the log is full" : "") :
-		   "nothing holds checkpoints back.");
+	fmt::print("{}: nothing holds checkpoints back{}.\n", words.name,
+		   was.held ? "" : "; there were marks, but no hold");
 	return done();
 }
 
@@ -169,8 +181,10 @@ Result<> checkpoint(const Words &words)
 	const Result<Volume> volume = find_volume(words.name);
 	if (!volume)
 		return volume.error();
-	if (words.hold || words.release)
+	if (words.hold)
 		return hold(words, *volume);
+	if (words.release)
+		return release(words, *volume);
 	const Result<std::uint64_t> target = request_checkpoint(words.name);
 	if (!target)
 		return target.error();

@@ -129,30 +129,20 @@ Result<Judged> judge(const Words &words, Options options)
 	return Judged{make_plan(words.name, super, *home, log.device(), options), fork.has_value()};
 }
 
-// The kernel would refuse what the log says of the home. @generation: of the superblock that does not.
-Result<> forget_fingerprint(const std::string &path, std::uint64_t &generation)
+// What the log says of the home: the kernel would refuse that of a fork. @generation: of the superblock that is to be
+// changed, or 0 for whichever it is; and then of the one that was written.
+Result<> set_fingerprint(const std::string &path, bool valid, std::uint64_t &generation)
 {
 	Result<OpenLog> opened = open_log(path, Device::Access::write);
 	if (!opened)
 		return opened.error();
 	auto &[log, super] = *opened;
-	super.flags &= ~JFMT_SUPER_FP;
+	if (generation && super.generation != generation)
+		return done();
+	super.flags = valid ? super.flags | JFMT_SUPER_FP : super.flags & ~JFMT_SUPER_FP;
 	const Result<> result = log.write_super(super);
 	generation = super.generation;
 	return result;
-}
-
-// The volume was not opened after all: the next one that tries is to be warned as well.
-Result<> recall_fingerprint(const std::string &path, std::uint64_t generation)
-{
-	Result<OpenLog> opened = open_log(path, Device::Access::write);
-	if (!opened)
-		return opened.error();
-	auto &[log, super] = *opened;
-	if (super.generation != generation)
-		return done();
-	super.flags |= JFMT_SUPER_FP;
-	return log.write_super(super);
 }
 
 Result<> open_volume(const Words &words)
@@ -177,11 +167,12 @@ Result<> open_volume(const Words &words)
 		result = ensure_targets();
 	std::uint64_t generation = 0;
 	if (result && judged->forks)
-		result = forget_fingerprint(words.log, generation);
+		result = set_fingerprint(words.log, false, generation);
 	if (result)
 		result = activate(judged->plan);
+	/* the next one that tries is to be warned as well */
 	if (!result && generation) {
-		const Result<> recalled = recall_fingerprint(words.log, generation);
+		const Result<> recalled = set_fingerprint(words.log, true, generation);
 		if (!recalled)
 			warn(fmt::format("{}: {}; the next 'jbdctl open' replays it over {} without a word", words.log,
 					 recalled.error().text, words.home));

@@ -106,6 +106,7 @@ Result<Intended> judge_intent(const Words &words, const Device &target)
 Result<> check_damage(const Words &words, const Logged &logged, const Intended *intended)
 {
 	const Verdict &verdict = logged.verdict;
+	const std::string &target = is_copy(words) ? words.onto : words.home;
 
 	if (!verdict.damage)
 		return done();
@@ -114,14 +115,15 @@ Result<> check_damage(const Words &words, const Logged &logged, const Intended *
 		return Error{Exit::damage, fmt::format("{} is damaged: {}", words.log, *verdict.damage),
 			     fmt::format("Nothing was written. 'jbdctl recover --intent {} {} {}' without the log brings {} "
 					 "to a consistent state, which may be as new as record {}.", words.intent,
-					 is_copy(words) ? "--onto" : "--home", is_copy(words) ? words.onto : words.home,
+					 is_copy(words) ? "--onto" : "--home", target,
 					 is_copy(words) ? "the copy" : "the home", logged.super.ckpt_to_seq)};
 	if (!words.accept_loss)
 		return Error{Exit::damage, fmt::format("{} is damaged: {}", words.log, *verdict.damage),
 			     fmt::format("Nothing was written. --accept-loss replays up to record {} and gives up the rest.",
 					 verdict.good.seq)};
-	warn(fmt::format("{} is damaged, giving up what follows record {}: {}{}", words.log, verdict.good.seq, *verdict.damage,
-			 verdict.good.seq < logged.super.ckpt_to_seq ? "; whether the home was written elsewhere cannot be told" : ""));
+	warn(fmt::format("{} is damaged, giving up what follows record {}: {}", words.log, verdict.good.seq, *verdict.damage));
+	if (!words.ignore_fork && verdict.good.seq < logged.super.ckpt_to_seq)
+		warn(fmt::format("whether {} was written elsewhere since cannot be told any more", target));
 	return done();
 }
 

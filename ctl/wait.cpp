@@ -32,16 +32,15 @@ Error stopped(const JournalStatus &status, const std::string &name, const std::s
 		"The volume works on and the checkpoint goes on by itself; 'jbdctl checkpoint --status' shows how far it is."};
 }
 
-} // namespace
-
-Result<std::uint64_t> request_checkpoint(const std::string &name)
+// @words: "checkpoint", or that and how far.
+Result<std::uint64_t> request(const std::string &name, const std::string &words)
 {
 	const Result<Volume> volume = find_volume(name);
 	if (!volume)
 		return volume.error();
 	if (volume->status.held)
 		return check_not_held(name, volume->status).error();
-	const Result<std::string> answer = dm::message(name, "checkpoint");
+	const Result<std::string> answer = dm::message(name, words);
 	std::uint64_t target = 0;
 
 	if (!answer)
@@ -54,12 +53,20 @@ Result<std::uint64_t> request_checkpoint(const std::string &name)
 	return target;
 }
 
+} // namespace
+
+Result<std::uint64_t> request_checkpoint(const std::string &name)
+{
+	return request(name, "checkpoint");
+}
+
 Result<> wait_for_checkpoint(const std::string &name, std::uint64_t target,
 			     std::optional<std::uint64_t> timeout_s, bool quiet)
 {
 	const Interruptible interruptible;
 	const Clock::time_point start = Clock::now();
 	Clock::time_point well = start;		/* when the checkpoint was last seen not to stall */
+	bool asked_again = false;
 	std::optional<std::uint64_t> first_seq;
 	std::uint64_t total = 0;
 	Progress progress(name, 0, quiet);
@@ -71,9 +78,18 @@ Result<> wait_for_checkpoint(const std::string &name, std::uint64_t target,
 		const JournalStatus &status = volume->status;
 		const Clock::time_point now = Clock::now();
 
-		/* without a target the kernel has reached all that was asked for */
-		if (status.tail_seq >= target || !status.target_seq)
+		if (status.tail_seq >= target)
 			return done();
+		/* nothing that was asked for is left: sequences were skipped, or the volume was closed and opened */
+		if (!status.target_seq) {
+			if (asked_again)
+				return done();
+			asked_again = true;
+			const Result<std::uint64_t> asked = request(name, fmt::format("checkpoint {}", target));
+			if (!asked)
+				return asked.error();
+			continue;
+		}
 		if (status.mode == "error")
 			return Error{Exit::io, fmt::format("{}: the log {} has failed ({})", name, volume->log(),
 							   status.reason.value_or("unknown")),

@@ -38,6 +38,8 @@ struct jmap {
 
 struct jindex;
 
+#define JINDEX_SHARDS	128	/* trees, each with its lock, of all that a volume's log holds */
+
 /* 16 bits of a payload crc: what an index entry has room for */
 static inline __u16 jindex_check(__u32 crc)
 {

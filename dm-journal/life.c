@@ -83,7 +83,6 @@ static void journal_init(struct journal *j)
  * flight, besides the last one of the batch before.
  */
 #define HOME_BIOS		5
-#define INDEX_SHARDS		128
 
 static struct journal *journal_alloc(struct journal_table *t, const struct jgeo *geo)
 {
@@ -103,7 +102,7 @@ static struct journal *journal_alloc(struct journal_table *t, const struct jgeo 
 			goto bad;
 	}
 	j->stats = alloc_percpu(struct jstats);
-	j->index = jindex_create(INDEX_SHARDS, (u64)t->opts.index_mib << 20);
+	j->index = jindex_create(JINDEX_SHARDS, (u64)t->opts.index_mib << 20);
 	for (i = 0; i < ARRAY_SIZE(j->batch); i++)
 		j->batch[i].index = jindex_create(1, BATCH_INDEX_BYTES(t->opts.batch_mib));
 	j->super_page = alloc_page(GFP_KERNEL);

@@ -131,11 +131,11 @@ int main(int argc, char **argv)
 	}
 	printf("%-24s %6s %10s %8s %8s %8s %10s %8s\n", "", "shards", "entries", "B/block",
 	       "insert", "lookup", "overwrite", "drop ns");
-	isolated = Random(256, count);
+	isolated = Random(JINDEX_SHARDS, count);
 	isolated = std::max(isolated, Random(1, count));
 	if (count > 100000)
 		Random(1, 100000);
-	sequential = Sequential(256, count / 10 + 1);
+	sequential = Sequential(JINDEX_SHARDS, count / 10 + 1);
 	if (isolated > 32 || sequential > 1) {
 		printf("too large: at most 32 bytes an isolated block, 1 byte a block of 1 MiB writes\n");
 		return 1;

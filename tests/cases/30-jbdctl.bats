@@ -246,6 +246,20 @@ fill_slowly() {
 	holds "$slow" 0 8 after
 }
 
+@test "checkpoint of a volume that is closed and opened meanwhile is not done before the home has everything" {
+	fill_slowly
+	spawn jbdctl checkpoint v
+	pid=$!
+	wait_for 20 eval '[ "$(jbdctl checkpoint --status v --json | jq -r .state)" = checkpointing ]'
+	kill -STOP $pid
+	jbdctl close v
+	jbdctl open v "$slow" "$log" --opt idle_ms=0 --opt depth=1
+	[ "$(jbdctl checkpoint --status v --json | jq -r .state)" = lagging ]
+	kill -CONT $pid
+	wait $pid
+	[ "$(jbdctl checkpoint --status v --json | jq -r .state)" = clean ]
+}
+
 @test "a home that fails stalls the checkpoint, which says so and goes on when it is back" {
 	allow_console 'I/O error|checkpoint'
 	base=$(mkdm base linear "$home" 0)
@@ -285,6 +299,46 @@ fill_slowly() {
 	says "$base has failed"
 	run -0 jbdctl close v
 	says warning 'not yet durable'
+}
+
+@test "the log dies, and the home is put behind another one, as docs/operations.md has it" {
+	allow_console 'I/O error|journal|EXT4|JBD2|Aborting|Remounting|lost'
+	base=$(mkdm base linear "$log" 0)
+	intent=$(mkdisk intent 32)
+	mkfs.ext4 -q "$home"
+	jbdctl create v "$home" "$base" --intent "$intent"
+	mount /dev/mapper/v /mnt
+	echo kept > /mnt/file
+	sync
+	jbdctl checkpoint v
+	echo lost > /mnt/later
+	sync
+	dmsetup suspend --noflush base
+	dmsetup load base --table "0 $(sectors "$base") error"
+	dmsetup resume base
+	run ! dd if=/dev/zero of=/mnt/new bs=4k count=1 conv=fsync
+	umount /mnt
+	jbdctl close v
+	run ! jbdctl log verify "$base"
+	run -0 jbdctl recover --home "$home" --intent "$intent"
+	mount "$home" /mnt
+	[ "$(cat /mnt/file)" = kept ]
+	umount /mnt
+	other=$(mkdisk other 32)
+	run -$BUSY jbdctl create v "$home" "$other" --intent "$intent"
+	run -0 jbdctl create v "$home" "$other" --intent "$intent" --force
+	mount /dev/mapper/v /mnt
+	[ "$(cat /mnt/file)" = kept ]
+}
+
+@test "options of a volume in use change by a reload, as docs/operations.md has it, and nothing is lost" {
+	jbdctl create v "$home" "$log"
+	vol=/dev/mapper/v
+	fill "$vol" 0 64 volatile
+	dmsetup table v | sed 's/ 0$/ 2 max_lag_ms 60000/' | dmsetup reload v
+	dmsetup resume v
+	[ "$(jbdctl status v --json | jq .max_lag_ms)" = 60000 ]
+	holds "$vol" 0 64 volatile
 }
 
 # Seen red: zeroes written in place of what was discarded.

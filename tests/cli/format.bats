@@ -170,6 +170,12 @@ field() { jbdctl log dump log --json | jq -r ".slots[$1].super.$2"; }
 	make_log
 	run -$BUSY flock log "$JBDCTL" log verify log
 	says 'log is in use'
+	# as QEMU does it: a byte of an image that it has open, shared
+	run -$BUSY python3 -c 'import fcntl, struct, subprocess, sys
+image = open("log", "rb")
+fcntl.fcntl(image, fcntl.F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_RDLCK, 0, 100, 1, 0))
+sys.exit(subprocess.call(sys.argv[1:]))' "$JBDCTL" log verify log
+	says 'log is in use: locked'
 }
 
 @test "an image file is not opened as a volume" {
