@@ -59,6 +59,6 @@ class Machine:
     def run(self, script, each_line, postgres=False):
         # who waits for a batch on a disk may wait longer than what counts as hung elsewhere
         append = ["sysctl.kernel.hung_task_timeout_secs=0"]
-        disks = [("postgres", postgres_image(self.parts))] if postgres else ()
+        shared = [("postgres", postgres_image(self.parts))] if postgres else ()
         run_script(self.parts, self.build, self.kernel, script, each_line, silence=SILENCE, icount=True, mem=MEMORY,
-                   share=self.share, disks=disks, append=append)
+                   share=self.share, shared=shared, append=append)

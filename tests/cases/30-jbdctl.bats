@@ -220,16 +220,16 @@ gone() { [ ! -e "/dev/mapper/$1" ] && [ ! -e "/dev/mapper/$1-home" ]; }
 	holds /dev/mapper/v 0 2000 mine
 }
 
-# fill_slowly: a volume over a home that takes 20 ms a write, with a log that holds many of them.
+# fill_slowly WRITES: a volume over a home that takes 20 ms for each, with a log that holds so many.
 fill_slowly() {
 	slow=$(mkdisk slow 64 latency=20000 depth=1)
 	vol=$(mkvol v "$slow" "$log" --opt depth=1)
-	fio --name=w --filename="$vol" --rw=randwrite --bs=4k --size=64m --number_ios=1000 --fsync=10 --ioengine=psync \
+	fio --name=w --filename="$vol" --rw=randwrite --bs=4k --size=64m --number_ios="$1" --fsync=10 --ioengine=psync \
 		--direct=1 --output=/dev/null
 }
 
 @test "remove is interrupted by a signal or the time, and the volume works on" {
-	fill_slowly
+	fill_slowly 1000
 	run -$INTERRUPTED jbdctl remove v --timeout 1
 	says 'before the checkpoint was done' 'works on'
 	spawn jbdctl remove v
@@ -246,8 +246,9 @@ fill_slowly() {
 	holds "$slow" 0 8 after
 }
 
+# Seen red: no target taken for all that was asked for being at home.
 @test "checkpoint of a volume that is closed and opened meanwhile is not done before the home has everything" {
-	fill_slowly
+	fill_slowly 400
 	spawn jbdctl checkpoint v
 	pid=$!
 	wait_for 20 eval '[ "$(jbdctl checkpoint --status v --json | jq -r .state)" = checkpointing ]'

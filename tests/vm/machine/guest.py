@@ -2,7 +2,7 @@
 """One guest in QEMU.
 
 A guest never outlives this program. Its root and payload disks are thrown away with it; a disk given as a file keeps
-all that the guest's disk had completed, however the guest ends.
+all that the guest's disk had completed, however the guest ends; one of `shared` is only read, by any number of guests.
 """
 import ctypes
 import os
@@ -29,7 +29,7 @@ def load():
 class Guest:
     """One boot of the machine, from start() to the end of the with block."""
 
-    def __init__(self, parts, build, kernel, script, disks=(), icount=False, mem=1024, smp=2, append=(), share=None,
+    def __init__(self, parts, build, kernel, script, disks=(), shared=(), icount=False, mem=1024, smp=2, append=(), share=None,
                  udev=False, slub=False, console=None):
         self.work = tempfile.mkdtemp(prefix="vm-")
         self.console = console or os.path.join(self.work, "console")
@@ -70,9 +70,9 @@ class Guest:
             # Under TCG the plainest processor that has crc32 is the quickest. TCG's cmpxchg16b leaves rubbish in the flags,
             # and if the trap flag is in it when an interrupt comes, the kernel complains of a debug exception.
             self.argv += ["-accel", "tcg,thread=multi", "-smp", str(smp), "-cpu", "Nehalem,-cx16"]
-        for number, disk in enumerate(disks):
-            name, path = disk
-            self.argv += ["-drive", f"if=none,id=d{number},format=raw,cache=unsafe,discard=unmap,file={path}",
+        for number, (name, path) in enumerate((*disks, *shared)):
+            mode = "readonly=on" if number >= len(disks) else "cache=unsafe,discard=unmap"
+            self.argv += ["-drive", f"if=none,id=d{number},format=raw,{mode},file={path}",
                           "-device", f"virtio-blk-pci,drive=d{number},serial={name}"]
 
     def __enter__(self):
