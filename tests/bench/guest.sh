@@ -202,16 +202,16 @@ ios_of() { io_of "$1" | awk '{ print $1 + $3 }'; }
 
 # profiled NAME: two seconds out of the middle of the job are marked; of a burst all of it, fio's start included.
 profiled() {
-	local before lead=0.5 window='pause 2'
+	local before lead=0.5 middle='pause 2'
 	RUNTIME=4
 	prepare "$1" || return
-	case $1 in seq-1m | random-j8) lead=0 window='wait' ;; esac
+	case $1 in seq-1m | random-j8) lead=0 middle='wait' ;; esac
 	awk '$2 ~ /[tT]/ { print "symbol", $1, $3, $4 }' /proc/kallsyms
 	$load &
 	pause $lead
 	before=$(ios_of "$dev")
 	echo "# begin"
-	$window
+	$middle
 	echo "# end $(($(ios_of "$dev") - before))"
 	wait
 	sed 's/^/# /' /tmp/load.json
