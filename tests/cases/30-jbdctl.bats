@@ -20,6 +20,7 @@ says() {
 	done
 }
 
+state_is() { [ "$(jbdctl checkpoint --status v --json | jq -r .state)" = "$1" ]; }
 gone() { [ ! -e "/dev/mapper/$1" ] && [ ! -e "/dev/mapper/$1-home" ]; }
 
 @test "create loads the modules, opens the volume, and leaves the home's file system as it was" {
@@ -184,7 +185,7 @@ gone() { [ ! -e "/dev/mapper/$1" ] && [ ! -e "/dev/mapper/$1-home" ]; }
 	[ "$(jbdctl checkpoint --status v --json | jq .epochs_behind)" -ge 0 ]
 	run -0 jbdctl checkpoint v --wait
 	holds "$home" 100 500 sent
-	[ "$(jbdctl checkpoint --status v --json | jq -r .state)" = clean ]
+	state_is clean
 	fill "$vol" 100 500 again
 	run -0 jbdctl checkpoint v --no-wait
 	says 'asked for'
@@ -234,7 +235,7 @@ fill_slowly() {
 	says 'before the checkpoint was done' 'works on'
 	spawn jbdctl remove v
 	pid=$!
-	wait_for 20 eval '[ "$(jbdctl checkpoint --status v --json | jq -r .state)" = checkpointing ]'
+	wait_for 20 state_is checkpointing
 	kill $pid
 	status=0
 	wait $pid || status=$?
@@ -251,14 +252,14 @@ fill_slowly() {
 	fill_slowly 400
 	spawn jbdctl checkpoint v
 	pid=$!
-	wait_for 20 eval '[ "$(jbdctl checkpoint --status v --json | jq -r .state)" = checkpointing ]'
+	wait_for 20 state_is checkpointing
 	kill -STOP $pid
 	jbdctl close v
 	jbdctl open v "$slow" "$log" --opt idle_ms=0 --opt depth=1
-	[ "$(jbdctl checkpoint --status v --json | jq -r .state)" = lagging ]
+	state_is lagging
 	kill -CONT $pid
 	wait $pid
-	[ "$(jbdctl checkpoint --status v --json | jq -r .state)" = clean ]
+	state_is clean
 }
 
 @test "a home that fails stalls the checkpoint, which says so and goes on when it is back" {
