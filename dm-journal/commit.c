@@ -127,6 +127,7 @@ static void commit_seal(struct journal *j, struct jrec *rec, struct jpos tail_po
 	h->time_ms = cpu_to_le64(rec->time_ms);
 	h->flags = cpu_to_le32(rec->flags);
 	h->nr_desc = cpu_to_le16(rec->nr_desc);
+	h->sum = cpu_to_le64(atomic64_read(&rec->sum));
 	j->link_crc = jdesc_seal(&j->geo, h);
 	j->link_seq = rec->seq;
 }

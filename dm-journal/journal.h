@@ -118,6 +118,7 @@ struct jrec {
 	void		*last;		/* descriptor, in staging; the header is one, too [lock] */
 	enum jrec_state	state;		/* [lock] */
 	atomic_t	writers;	/* copies under way, and one while it is open */
+	atomic64_t	sum;		/* of the payload that has been copied */
 	u64		seen[8];	/* filter of the home blocks it holds [lock] */
 	struct journal	*j;
 	struct bio	bio;
@@ -367,6 +368,7 @@ void jwin_to_bio(const struct jwin *w, struct jpos pos, u32 sectors, struct bio 
 void jwin_copy_from_bio(const struct jwin *w, struct jpos pos, struct bio *bio);
 void jwin_copy_to_bio(const struct jwin *w, struct jpos pos, struct bio *bio);
 void jwin_copy(const struct jwin *to, const struct jwin *from, struct jpos pos, u32 sectors);
+u64 jwin_sum(const struct jwin *w, struct jpos pos, u32 sectors);
 u32 jwin_crc(const struct jwin *w, struct jpos pos, u32 sectors, u32 seed);
 
 /* space.c: head, free space, the open record. All with lock held. */

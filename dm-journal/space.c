@@ -76,6 +76,7 @@ static struct jrec *space_open(struct journal *j, u32 payload)
 	rec->pos = pos;
 	rec->len = j->geo.unit;
 	rec->flags = 0;
+	atomic64_set(&rec->sum, 0);
 	rec->weight = 0;
 	rec->nr_desc = 0;
 	rec->state = JREC_OPEN;

@@ -162,6 +162,23 @@ void jwin_copy(const struct jwin *to, const struct jwin *from, struct jpos pos, 
 	}
 }
 
+/* jpayload_sum() of [@pos, @pos + @sectors) */
+u64 jwin_sum(const struct jwin *w, struct jpos pos, u32 sectors)
+{
+	u32 bytes = sectors * JFMT_SECTOR, skip = 0;
+	u64 sum = 0;
+
+	while (skip < bytes) {
+		u32 room;
+		void *p = jwin_at(w, pos, skip, &room);
+		u32 n = min(room, bytes - skip);
+
+		sum = jpayload_sum(sum, p, n);
+		skip += n;
+	}
+	return sum;
+}
+
 u32 jwin_crc(const struct jwin *w, struct jpos pos, u32 sectors, u32 seed)
 {
 	u32 bytes = sectors * JFMT_SECTOR, skip = 0;

@@ -80,9 +80,11 @@ static bool write_absorb(struct journal *j, struct jrec *rec, struct bio *bio, s
 			le32_to_cpu(x->len) <= WRITE_ABSORB_MAX;
 	}
 	if (found) {
+		u64 sum = jwin_sum(&j->staging, m.pos, len);
 		u32 crc;
 
 		jwin_copy_from_bio(&j->staging, m.pos, bio);
+		atomic64_add(jwin_sum(&j->staging, m.pos, len) - sum, &rec->sum);
 		crc = jwin_crc(&j->staging, start, le32_to_cpu(x->len),
 			       jpayload_seed(&j->geo));
 		x->crc = cpu_to_le32(crc);
@@ -181,6 +183,7 @@ static bool write_admit(struct journal *j, struct bio *bio, bool deferred)
 	spin_unlock_irq(&j->lock);
 
 	jwin_copy_from_bio(&j->staging, slot.pos, bio);		/* W4 */
+	atomic64_add(jwin_sum(&j->staging, slot.pos, len), &slot.rec->sum);
 	crc = jwin_crc(&j->staging, slot.pos, len, jpayload_seed(&j->geo));
 	slot.extent->crc = cpu_to_le32(crc);
 	m = (struct jmap) {

@@ -129,6 +129,7 @@ image() {
 @test "first-header-crc" { image; }
 @test "former-format" { image; }
 @test "former-lap" { image; }
+@test "former-lap-alike" { image; }
 @test "former-lap-linked" { image; }
 @test "fresh" { image; }
 @test "full" { image; }

@@ -69,4 +69,8 @@ def seed_of(nonce):
     return 0xffffffff ^ (nonce & 0xffffffff) ^ (nonce >> 32)
 
 
+def sum_of(data):
+    return sum(memoryview(data).cast("Q")) % (1 << 64)
+
+
 assert crc(0xffffffff, b"123456789") == 0x1cf96d7c

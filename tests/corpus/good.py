@@ -294,6 +294,22 @@ def former_lap():
     return keep(log, 0)
 
 
+@image("A torn record in the place of one of the former lap; the payload of both ends with a crc of its own.")
+def former_lap_alike():
+    log = Log()
+    log.sealed = True
+    log.write_super()
+    for i in range(16):
+        log.commit(("data", 16 * i, 15))
+    log.tail_behind(log.records[10])
+    before = bytes(log.device)
+    torn = log.write(("data", 0, 15))
+    assert torn.pos % 256 == log.records[0].pos
+    log.lose(torn, 1, before=before)
+    log.keep = log.records[11:16]
+    return log
+
+
 @image("A record of the right link and sequence, but of a former lap by its position.")
 def former_lap_linked():
     log = Log(first_pos=512)

@@ -12,7 +12,7 @@ import json
 import os
 import sys
 
-from docformat import CONSTANTS, SECTOR, STRUCTS, crc, number, seed_of, text, without
+from docformat import CONSTANTS, SECTOR, STRUCTS, crc, number, seed_of, sum_of, text, without
 
 SEQ_MAX, POS_MAX = CONSTANTS["JFMT_SEQ_MAX"], CONSTANTS["JFMT_POS_MAX"]
 KINDS = {CONSTANTS["JFMT_DATA"]: "data", CONSTANTS["JFMT_DISCARD"]: "discard", CONSTANTS["JFMT_ZEROES"]: "zeroes"}
@@ -83,7 +83,8 @@ class Record:
                 or field("crc") != crc(log.seed, without(block, "jfmt_record", "crc"))):
             raise ValueError("no header")
         self.block = block
-        for name in ("crc", "seq", "epoch", "prev_seq", "prev_crc", "len", "tail_pos", "tail_seq", "durable_seq", "nr_desc"):
+        for name in ("crc", "seq", "epoch", "prev_seq", "prev_crc", "len", "tail_pos", "tail_seq", "durable_seq", "nr_desc",
+                     "sum"):
             setattr(self, name, field(name))
         self.end = pos + self.len
         if not (self.prev_seq < self.seq <= SEQ_MAX and self.epoch <= SEQ_MAX
@@ -136,6 +137,10 @@ class Record:
             found.append((kind, home, length, payload, number(entry, "jfmt_extent", "crc")))
             if kind == "data":
                 payload += length
+
+    def is_whole(self):
+        payload = b"".join(self.log.sectors(at, length) for kind, _, length, at, _ in self.extents() if kind == "data")
+        return self.payload_is_good() and sum_of(payload) == self.sum
 
     def payload_is_good(self):
         return all(crc(self.log.seed, self.log.sectors(at, length)) == check
@@ -211,7 +216,7 @@ class Log:
         for record in records:
             try:
                 record.extents()
-                if (self.super.alone or record.seq > self.known_durable) and not record.payload_is_good():
+                if (self.super.alone or record.seq > self.known_durable) and not record.is_whole():
                     break
             except ValueError:
                 break

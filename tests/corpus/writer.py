@@ -6,7 +6,7 @@ were ever written; `home` is what is to be recovered, as long as the caller says
 """
 import hashlib
 
-from docformat import CONSTANTS, SECTOR, STRUCTS, crc, seed_of
+from docformat import CONSTANTS, SECTOR, STRUCTS, crc, seed_of, sum_of
 
 HOME_LEN = 2048
 DEVICE = 1 << 20
@@ -41,6 +41,7 @@ class Log:
         self.device = bytearray(DEVICE)
         self.records = []
         self.seed = seed_of(NONCE)
+        self.sealed = False     # does payload end with a crc of its own?
         self.super = {
             "version": CONSTANTS["JFMT_VERSION"], "uuid": bytes(range(16)), "nonce": NONCE, "area_start": area_start,
             "area_len": area_len, "unit": unit, "record_max": record_max, "home_len": HOME_LEN,
@@ -108,6 +109,10 @@ class Log:
         self.durable = record.seq
         return record
 
+    def data_of(self, record, home, length):
+        data = b"".join(b"%5d %8d\n\0" % (record.stamp % 100000, home + i) * 32 for i in range(length))
+        return data[:-4] + crc(0xffffffff, data[:-4]).to_bytes(4, "little") if self.sealed else data
+
     def lay_out(self, record):
         """[[offset, [extents], payload bytes]] a descriptor; sets len, descriptors and payload."""
         unit = self.super["unit"]
@@ -122,7 +127,7 @@ class Log:
             entry, data = {"where": home | KINDS[kind] << CONSTANTS["JFMT_HOME_BITS"], "len": length}, b""
             record.payload.append(record.pos + part[0] + unit + len(part[2]) // SECTOR if kind == "data" else None)
             if kind == "data":
-                data = b"".join(b"%5d %8d\n\0" % (record.stamp % 100000, home + i) * 32 for i in range(length))
+                data = self.data_of(record, home, length)
                 entry["crc"] = crc(self.seed, data)
             part[1].append(put(bytearray(16), "jfmt_extent", **entry))
             part[2] += data
@@ -146,6 +151,7 @@ class Log:
                 block = put(bytearray(size), struct, magic=CONSTANTS["JFMT_RECORD_MAGIC"], nr_desc=len(parts),
                             epoch=self.epoch, prev_seq=record.previous[0], prev_crc=record.previous[1], len=record.len,
                             tail_pos=self.head_tail[0], tail_seq=self.head_tail[1], durable_seq=self.durable,
+                            sum=sum_of(b"".join(data for _, _, data in parts)),
                             time_ms=1700000000000 + record.seq % 100000, flags=CONSTANTS["JFMT_RECORD_SYNC"], **common)
                 put(block, struct, **header)
             blocks.append((offset, block, data))
@@ -182,10 +188,11 @@ class Log:
         start = self.byte_of(record.pos + offset)
         return slice(start, start + SECTOR)
 
-    def lose(self, record, first=0, last=None):
-        """Sectors @first up to @last of the record never reached the device."""
+    def lose(self, record, first=0, last=None, before=bytes(DEVICE)):
+        """Sectors @first up to @last of the record never reached the device, which was like @before."""
         for offset in range(first, record.len if last is None else last):
-            self.device[self.sector_at(record, offset)] = bytes(SECTOR)
+            at = self.sector_at(record, offset)
+            self.device[at] = before[at]
 
     def flip(self, record, byte):
         self.device[self.byte_of(record.pos) + byte] ^= 0x10
@@ -196,7 +203,7 @@ class Log:
             for (kind, where, length), at in zip(record.extents, record.payload):
                 data = bytes(length * SECTOR)
                 if kind == "data":
-                    data = b"".join(b"%5d %8d\n\0" % (record.stamp % 100000, where + i) * 32 for i in range(length))
+                    data = self.data_of(record, where, length)
                 home[where * SECTOR:(where + length) * SECTOR] = data
         return home
 

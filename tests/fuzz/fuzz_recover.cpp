@@ -104,26 +104,33 @@ private:
 		for (size_t at = start; at + unit <= end; at += unit) {
 			jfmt_record h;
 			memcpy(&h, &image_[at], sizeof(h));
-			if (le32_to_cpu(h.magic) == JFMT_RECORD_MAGIC)
+			if (le32_to_cpu(h.magic) == JFMT_RECORD_MAGIC) {
 				headers.emplace(le64_to_cpu(h.seq), at);
-			else if (le32_to_cpu(h.magic) == JFMT_DESC_MAGIC)
-				seal_unit(at, sizeof(jfmt_desc), le16_to_cpu(reinterpret_cast<jfmt_desc &>(h).nr_extents), end);
+				seal_extents(at, sizeof(jfmt_record), le16_to_cpu(h.nr_extents), end);
+			} else if (le32_to_cpu(h.magic) == JFMT_DESC_MAGIC) {
+				seal_extents(at, sizeof(jfmt_desc), le16_to_cpu(reinterpret_cast<jfmt_desc &>(h).nr_extents), end);
+				jdesc_seal(&g_, &image_[at]);
+			}
 		}
 		for (const auto &[seq, at] : headers) {
 			jfmt_record h;
 			memcpy(&h, &image_[at], sizeof(h));
 			follow(h.prev_crc);
-			memcpy(&image_[at], &h, sizeof(h));
+			if (flags_ & seal_payload)
+				h.sum = cpu_to_le64(sums_[seq]);
 			const __u32 before = le32_to_cpu(h.crc);
-			sealed_[before] = seal_unit(at, sizeof(jfmt_record), le16_to_cpu(h.nr_extents), end);
+			memcpy(&image_[at], &h, sizeof(h));
+			sealed_[before] = jdesc_seal(&g_, &image_[at]);
 		}
 	}
 
-	__u32 seal_unit(size_t at, size_t first, size_t extents, size_t end)
+	void seal_extents(size_t at, size_t first, size_t extents, size_t end)
 	{
 		const size_t unit = g_.unit * JFMT_SECTOR;
 		size_t payload = at + unit;
+		__le64 seq;
 
+		memcpy(&seq, &image_[at + offsetof(jfmt_record, seq)], sizeof(seq));
 		for (size_t i = 0; (flags_ & seal_payload) && i < extents && first + 16 * (i + 1) <= unit; i++) {
 			jfmt_extent x;
 			memcpy(&x, &image_[at + first + 16 * i], sizeof(x));
@@ -132,15 +139,16 @@ private:
 				continue;
 			x.crc = cpu_to_le32(jpayload_crc(jpayload_seed(&g_), &image_[payload], static_cast<__u32>(bytes)));
 			memcpy(&image_[at + first + 16 * i], &x, sizeof(x));
+			sums_[le64_to_cpu(seq)] = jpayload_sum(sums_[le64_to_cpu(seq)], &image_[payload], static_cast<__u32>(bytes));
 			payload += bytes;
 		}
-		return jdesc_seal(&g_, &image_[at]);
 	}
 
 	Bytes &image_;
 	const int flags_;
 	jgeo g_{};
 	std::map<__u32, __u32> sealed_;		// by the crc that it had
+	std::map<__u64, __u64> sums_;		// of payload, by the sequence of its record
 };
 
 class File {
