@@ -34,13 +34,13 @@ static int batch_next(struct journal *j, struct jcursor *c, struct jextent *x)
 
 	if (r != -EAGAIN)
 		return r;
-	r = jcursor_feed(c, jwin_at(&j->image, need, 0, NULL));
+	r = jcursor_feed(c, jwin_at(&j->image, need));
 	return r ? r : jcursor_next(c, x, &need);
 }
 
 static void batch_start(struct journal *j, struct jcursor *c, const struct jrecord *rec)
 {
-	jcursor_init(c, &j->geo, rec, jwin_at(&j->image, rec->pos, 0, NULL));
+	jcursor_init(c, &j->geo, rec, jwin_at(&j->image, rec->pos));
 }
 
 /*

@@ -101,7 +101,7 @@ static void commit_seal(struct journal *j, struct jrec *rec, struct jpos tail_po
 		h->nr_extents = cpu_to_le16(rec->nr_extents);
 	while (at) {
 		struct jpos pos = jpos_add(rec->pos, at);
-		struct jfmt_desc *d = jwin_at(&j->staging, pos, 0, NULL);
+		struct jfmt_desc *d = jwin_at(&j->staging, pos);
 
 		if (at == rec->desc)
 			d->nr_extents = cpu_to_le16(rec->nr_extents);

@@ -75,7 +75,7 @@ static int record_at(struct journal *j, struct jpos keep, struct jpos pos,
 
 	if (r)
 		return r == -ENOSPC ? 0 : r;
-	return jrecord_decode(&j->geo, pos, jwin_at(&j->image, pos, 0, NULL), rec) &&
+	return jrecord_decode(&j->geo, pos, jwin_at(&j->image, pos), rec) &&
 	       rec->prev_seq == last->seq && rec->prev_crc == last->crc;
 }
 

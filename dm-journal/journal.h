@@ -362,7 +362,7 @@ static inline u32 journal_atomic(const struct journal *j)
 /* window.c: memory that mirrors a part of the log. */
 int jwin_init(struct jwin *w, u64 sectors);	/* may sleep; -ENOMEM */
 void jwin_exit(struct jwin *w);
-void *jwin_at(const struct jwin *w, struct jpos pos, u32 skip, u32 *room);	/* any context */
+void *jwin_at(const struct jwin *w, struct jpos pos);	/* any context */
 unsigned int jwin_vecs(u32 sectors);	/* bio vectors that this many sectors may take */
 void jwin_to_bio(const struct jwin *w, struct jpos pos, u32 sectors, struct bio *bio);
 void jwin_copy_from_bio(const struct jwin *w, struct jpos pos, struct bio *bio);

@@ -45,7 +45,7 @@ static void space_set_head(struct journal *j, struct jpos head)
 /* A fresh descriptor in staging, @offset sectors into the record. [lock] */
 static void *space_descriptor(struct journal *j, struct jrec *rec, u32 offset)
 {
-	void *block = jwin_at(&j->staging, jpos_add(rec->pos, offset), 0, NULL);
+	void *block = jwin_at(&j->staging, jpos_add(rec->pos, offset));
 
 	memset(block, 0, j->geo.unit * JFMT_SECTOR);
 	rec->last = block;

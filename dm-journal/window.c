@@ -55,15 +55,21 @@ static struct page *jwin_page(const struct jwin *w, struct jpos pos, u32 skip,
 	return w->chunk[n < w->nr_chunks ? n : n - w->nr_chunks];
 }
 
-/* The byte @skip behind @pos, and in @room (may be NULL) how many follow it contiguously. */
-void *jwin_at(const struct jwin *w, struct jpos pos, u32 skip, u32 *room)
+/* The byte @skip behind @pos, and in @n how many of @most bytes from there on are in one piece. */
+static void *jwin_piece(const struct jwin *w, struct jpos pos, u32 skip, u32 most, u32 *n)
 {
 	u32 offset;
 	struct page *page = jwin_page(w, pos, skip, &offset);
 
-	if (room)
-		*room = JWIN_CHUNK - offset;
+	*n = min_t(u32, most, JWIN_CHUNK - offset);
 	return page_address(page) + offset;
+}
+
+void *jwin_at(const struct jwin *w, struct jpos pos)
+{
+	u32 n;
+
+	return jwin_piece(w, pos, 0, 0, &n);
 }
 
 unsigned int jwin_vecs(u32 sectors)
@@ -110,9 +116,8 @@ void jwin_copy_from_bio(const struct jwin *w, struct jpos pos, struct bio *bio)
 		u32 done = 0;
 
 		while (done < bv.bv_len) {
-			u32 room;
-			void *to = jwin_at(w, pos, skip, &room);
-			u32 n = min(room, bv.bv_len - done);
+			u32 n;
+			void *to = jwin_piece(w, pos, skip, bv.bv_len - done, &n);
 
 			copy(to, from + done, n);
 			done += n;
@@ -133,9 +138,8 @@ void jwin_copy_to_bio(const struct jwin *w, struct jpos pos, struct bio *bio)
 		u32 done = 0;
 
 		while (done < bv.bv_len) {
-			u32 room;
-			void *from = jwin_at(w, pos, skip, &room);
-			u32 n = min(room, bv.bv_len - done);
+			u32 n;
+			void *from = jwin_piece(w, pos, skip, bv.bv_len - done, &n);
 
 			copy(to + done, from, n);
 			done += n;
@@ -152,11 +156,10 @@ void jwin_copy(const struct jwin *to, const struct jwin *from, struct jpos pos, 
 	u32 bytes = sectors * JFMT_SECTOR, skip = 0;
 
 	while (skip < bytes) {
-		u32 to_room, from_room, n;
-		void *d = jwin_at(to, pos, skip, &to_room);
-		void *s = jwin_at(from, pos, skip, &from_room);
+		u32 n;
+		void *d = jwin_piece(to, pos, skip, bytes - skip, &n);
+		void *s = jwin_piece(from, pos, skip, n, &n);
 
-		n = min3(to_room, from_room, bytes - skip);
 		copy(d, s, n);
 		skip += n;
 	}
@@ -169,9 +172,8 @@ u64 jwin_sum(const struct jwin *w, struct jpos pos, u32 sectors)
 	u64 sum = 0;
 
 	while (skip < bytes) {
-		u32 room;
-		void *p = jwin_at(w, pos, skip, &room);
-		u32 n = min(room, bytes - skip);
+		u32 n;
+		void *p = jwin_piece(w, pos, skip, bytes - skip, &n);
 
 		sum = jpayload_sum(sum, p, n);
 		skip += n;
@@ -184,9 +186,8 @@ u32 jwin_crc(const struct jwin *w, struct jpos pos, u32 sectors, u32 seed)
 	u32 bytes = sectors * JFMT_SECTOR, skip = 0;
 
 	while (skip < bytes) {
-		u32 room;
-		void *p = jwin_at(w, pos, skip, &room);
-		u32 n = min(room, bytes - skip);
+		u32 n;
+		void *p = jwin_piece(w, pos, skip, bytes - skip, &n);
 
 		seed = jpayload_crc(seed, p, n);
 		skip += n;

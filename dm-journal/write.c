@@ -47,8 +47,7 @@ static struct jfmt_extent *write_find_extent(struct journal *j, struct jrec *rec
 		at += len;
 		x++;
 		if (!--left) {
-			struct jfmt_desc *d = jwin_at(&j->staging, jpos_add(rec->pos, next),
-						      0, NULL);
+			struct jfmt_desc *d = jwin_at(&j->staging, jpos_add(rec->pos, next));
 
 			at = next + j->geo.unit;
 			x = d->extent;

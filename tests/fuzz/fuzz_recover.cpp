@@ -131,6 +131,7 @@ private:
 		__le64 seq;
 
 		memcpy(&seq, &image_[at + offsetof(jfmt_record, seq)], sizeof(seq));
+		__u64 &sum = sums_[le64_to_cpu(seq)];
 		for (size_t i = 0; (flags_ & seal_payload) && i < extents && first + 16 * (i + 1) <= unit; i++) {
 			jfmt_extent x;
 			memcpy(&x, &image_[at + first + 16 * i], sizeof(x));
@@ -139,7 +140,7 @@ private:
 				continue;
 			x.crc = cpu_to_le32(jpayload_crc(jpayload_seed(&g_), &image_[payload], static_cast<__u32>(bytes)));
 			memcpy(&image_[at + first + 16 * i], &x, sizeof(x));
-			sums_[le64_to_cpu(seq)] = jpayload_sum(sums_[le64_to_cpu(seq)], &image_[payload], static_cast<__u32>(bytes));
+			sum = jpayload_sum(sum, &image_[payload], static_cast<__u32>(bytes));
 			payload += bytes;
 		}
 	}
