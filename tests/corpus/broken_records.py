@@ -25,6 +25,23 @@ def payload_crc():
     return keep(log, 1)
 
 
+@damaged("A part of a record that was durable is of a former lap, and the payload of both ends with a crc of its own.",
+         kernel="other")
+def former_lap_durable():
+    log = Log()
+    log.sealed = True
+    log.write_super()
+    for i in range(16):
+        log.commit(("data", 16 * i, 15))
+    log.tail_behind(log.records[10])
+    before = bytes(log.device)
+    torn = log.commit(("data", 0, 15))
+    log.lose(torn, 1, before=before)
+    log.write(("data", 300, 1))
+    log.keep, log.handed = log.records[11:16], 7
+    return log
+
+
 @damaged("The second descriptor of a record that was durable has a flipped bit.")
 def descriptor_crc():
     log = described()

@@ -139,12 +139,9 @@ class Record:
                 payload += length
 
     def is_whole(self):
-        payload = b"".join(self.log.sectors(at, length) for kind, _, length, at, _ in self.extents() if kind == "data")
-        return self.payload_is_good() and sum_of(payload) == self.sum
-
-    def payload_is_good(self):
-        return all(crc(self.log.seed, self.log.sectors(at, length)) == check
-                   for kind, _, length, at, check in self.extents() if kind == "data")
+        data = [(self.log.sectors(at, length), check) for kind, _, length, at, check in self.extents() if kind == "data"]
+        return (all(crc(self.log.seed, payload) == check for payload, check in data)
+                and sum_of(b"".join(payload for payload, _ in data)) == self.sum)
 
 
 class Log:
@@ -262,7 +259,7 @@ def read(device, home):
                    for kind, where, length, at, check in record.extents()]
         result["records"].append([record.seq, record.epoch, record.pos, record.len, record.crc, extents])
     for record in records:
-        if not record.payload_is_good():
+        if not record.is_whole():
             result["rotten"] = record.seq
             break
         apply(log, record, home)
