@@ -18,8 +18,6 @@ teardown() {
 hang() { dmsetup message d 0 hang "$1"; }
 release() { dmsetup message d 0 release; }
 waiting() { [ "$(counter d 8)" = "$1" ]; }	# so many bios wait
-runs() { [[ $(ps -o stat= -p "$1") == [!Z]* ]]; }
-ended() { if runs "$1"; then return 1; fi; }
 suspending() { [[ $(cat "/proc/$1/wchan") == dm_wait* ]]; }
 get() { dd if="$disk" of=/dev/null bs=4k count=1 iflag=direct status=none; }
 

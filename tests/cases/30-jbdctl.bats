@@ -12,16 +12,7 @@ setup() {
 	log=$(mkdisk log 32)
 }
 
-# says TEXT..: the output of the last run has each of them.
-says() {
-	local text
-	for text; do
-		[[ $output == *"$text"* ]] || { echo "does not say: $text"; echo "says: $output"; return 1; }
-	done
-}
-
 state_is() { [ "$(jbdctl checkpoint --status v --json | jq -r .state)" = "$1" ]; }
-gone() { [ ! -e "/dev/mapper/$1" ] && [ ! -e "/dev/mapper/$1-home" ]; }
 
 @test "create loads the modules, opens the volume, and leaves the home's file system as it was" {
 	unload_modules

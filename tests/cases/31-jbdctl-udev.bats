@@ -11,8 +11,6 @@ setup() {
 	export LVM_SUPPRESS_FD_WARNINGS=1
 }
 
-gone() { [ ! -e "/dev/mapper/$1" ] && [ ! -e "/dev/mapper/$1-home" ]; }
-
 @test "with udevd the nodes are links, and the inner device is left alone" {
 	mkfs.ext4 -q -U 11111111-2222-3333-4444-555555555555 "$home"
 	jbdctl create v "$home" "$log"

@@ -29,8 +29,6 @@ waiting() { [ "$(counter "sim-$1" 8)" -gt 0 ]; }	# simdisk holds bios back
 asleep() { [[ $(ps -o stat= -p "$1") == [SD]* ]]; }
 tail_of() { vstat v 4 | cut -d: -f1; }			# last record durable at home
 at_most() { timeout -k 1 $((20 * VM_SCALE)) "$@"; }
-runs() { [[ $(ps -o stat= -p "$1") == [!Z]* ]]; }
-ended() { if runs "$1"; then return 1; fi; }
 
 # write_on COUNT: in the background, COUNT MiB, each MiB with fsync, of its own content.
 write_on() {

@@ -28,8 +28,7 @@ cut_power() {
 	dmsetup message sim-log 0 restore
 	dmsetup message sim-home 0 restore
 }
-is_home() { [ "$(vstat v 4 | cut -d: -f1)" -ge "$1" ]; }
-settled() { [ "$(vstat v 2)" = clean ]; }
+home_has() { [ "$(vstat v 4 | cut -d: -f1)" -ge "$1" ]; }
 
 # go_back NAME: from a volume that is running to the mark, running again.
 go_back() {
@@ -68,7 +67,7 @@ scribble() {
 	holds "$vol" 0 128 held
 	tell release
 	[ "$(vstat v 33)" = - ]
-	wait_for 30 settled
+	wait_for 30 is_home v
 	jbdctl close v
 	holds "$home" 0 128 held
 }
@@ -82,7 +81,7 @@ scribble() {
 	fill "$vol" 0 32 after
 	commit "$vol"
 	[ "$(tell checkpoint)" -eq "$seq" ]
-	wait_for 30 is_home "$seq"
+	wait_for 30 home_has "$seq"
 	[ "$(vstat v 4 | cut -d: -f1)" -eq "$seq" ]
 	holds "$home" 0 64 before
 	holds "$vol" 0 32 after
@@ -95,7 +94,7 @@ scribble() {
 	two=$(vstat v 33 | cut -d, -f2 | cut -d: -f3)
 	tell release one
 	tell checkpoint
-	wait_for 30 is_home "$two"
+	wait_for 30 home_has "$two"
 	holds "$home" 0 32 after
 	tell release
 	checkpoint v
@@ -135,7 +134,7 @@ scribble() {
 	for round in 2 3; do
 		scribble $round
 		tell checkpoint
-		wait_for 30 is_home "$(vstat v 33 | cut -d: -f3)"
+		wait_for 30 home_has "$(vstat v 33 | cut -d: -f3)"
 		[ "$(sum "$vol")" != "$at_mark" ]
 		cut_power
 		opens
@@ -370,6 +369,6 @@ write_log() {
 	[ "$(vstat v 26)" -eq "$batches" ]
 	[ "$(io_of "$home_disk")" = "$before" ]
 	dmsetup message v 0 release
-	wait_for 60 settled
+	wait_for 60 is_home v
 	[ "$(vstat v 26)" -eq 8 ]
 }

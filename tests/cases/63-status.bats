@@ -25,14 +25,7 @@ teardown() {
 json() { jbdctl checkpoint v --status --json | jq -r "$1"; }
 is() { [ "$(json "$1")" = "$2" ]; }
 at_least() { [ "$(json "$1")" -ge "$2" ]; }
-says() {
-	local text
-	for text; do
-		[[ $output == *"$text"* ]] || { echo "does not say: $text"; echo "says: $output"; return 1; }
-	done
-}
 waiting() { [ "$(counter sim-home 8)" -gt 0 ]; }	# simdisk holds bios back
-ended() { if [[ $(ps -o stat= -p "$1") == [!Z]* ]]; then return 1; fi; }
 events() { dmsetup info -c --noheadings -o events v; }
 lines() { [ "$(wc -l < "$1")" -ge "$2" ]; }
 finds() { [ "$(grep -c -- "$1" "$2")" -ge "$3" ]; }

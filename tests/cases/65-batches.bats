@@ -36,11 +36,8 @@ epochs() {
 has_epochs() { for i in 0 1 2 3 4 5 6; do holds "$1" $((i * 8)) 8 "$2-$i" || return; done; }
 
 waiting() { [ "$(counter "sim-$1" 8)" -gt 0 ]; }	# simdisk holds bios back
-ended() { if [[ $(ps -o stat= -p "$1") == [!Z]* ]]; then return 1; fi; }
 applies() { [ "$(counter v-home 14)" = applying ]; }
-is_home() { [ "$(vstat v 2)" = clean ]; }
 suspends() { [[ $(cat "/proc/$1/wchan") == dm_wait* ]]; }
-stalled_by() { [[ $(vstat v 32) == "$1":* ]]; }
 cut_power() { dmsetup message sim-home 0 powercut all; }
 restore() { for disk in sim-home sim-log sim-intent; do dmsetup message $disk 0 restore; done; }
 
@@ -169,11 +166,11 @@ begin_batch() {
 	dmsetup message sim-intent 0 powercut
 	epochs first
 	dmsetup message v 0 checkpoint
-	wait_for 20 stalled_by home-write
+	wait_for 20 stalled_by v home-write
 	epochs second
 	[ "$(md5sum < "$home")" = "$empty" ]
 	dmsetup message sim-intent 0 restore
-	wait_for 20 is_home
+	wait_for 20 is_home v
 	has_epochs "$home" second
 }
 
@@ -185,13 +182,13 @@ begin_batch() {
 	[ "$(counter v-home 14)" = applying ]
 	dmsetup message sim-home 0 powercut
 	dmsetup message sim-home 0 release
-	wait_for 20 stalled_by home-write
+	wait_for 20 stalled_by v home-write
 	[ "$(counter v-home 14)" = torn ]
 	[ "$(counter v-home 12)" = apply:-5 ]
 	# nothing else is written home before
 	run ! fill /dev/mapper/v-home 80 8 other
 	dmsetup message sim-home 0 restore
-	wait_for 20 is_home
+	wait_for 20 is_home v
 	[ "$(counter v-home 14)" = consistent ]
 	has_epochs "$home" first
 }
@@ -212,7 +209,7 @@ begin_batch() {
 	dmsetup message sim-intent 0 release
 	wait_for 20 ended $resume
 	wait $resume
-	wait_for 20 is_home
+	wait_for 20 is_home v
 	has_epochs "$home" second
 	for ((i = 4; i < 80; i++)); do holds "$home" $((i * 16)) 8 "member-$i"; done
 	# some of its 77 bios, and all of them; another for what was written second
@@ -227,14 +224,14 @@ begin_batch() {
 	dmsetup resume v
 	epochs first
 	dmsetup message v 0 checkpoint
-	wait_for 20 stalled_by no-intent-device
+	wait_for 20 stalled_by v no-intent-device
 	[ "$(md5sum < "$home")" = "$empty" ]
 	has_epochs "$vol" first
 	# and without batches it goes on
 	dmsetup table v | sed 's/ batch_mib 8/ batch_mib 0/' | dmsetup reload v
 	dmsetup resume v
 	dmsetup message v 0 checkpoint
-	wait_for 20 is_home
+	wait_for 20 is_home v
 	has_epochs "$home" first
 }
 
@@ -248,7 +245,7 @@ begin_batch() {
 	[ "$(counter v-home 14)" = torn ]
 	[ "$(dmsetup info -c --noheadings -o events v-home)" = $((events + 1)) ]
 	dmsetup message sim-home 0 release
-	wait_for 20 is_home
+	wait_for 20 is_home v
 	[ "$(counter v-home 14)" = consistent ]
 	wait_for 20 eval '[ "$(dmsetup info -c --noheadings -o events v-home)" = $((events + 2)) ]'
 	has_epochs "$home" first
@@ -297,7 +294,7 @@ sent() { [ "$(vstat v 27)" = "$1" ]; }	# home writes
 	[ "$(counter v-home 14)" = consistent ]
 	zeroes "$home" $((3 * 2048)) 768
 	dmsetup message sim-log 0 release
-	wait_for 20 is_home
+	wait_for 20 is_home v
 	[ "$(counter v-home 14)" = consistent ]
 	run ! zeroes "$home" $((3 * 2048)) 768
 }
@@ -317,7 +314,7 @@ sent() { [ "$(vstat v 27)" = "$1" ]; }	# home writes
 	wait_for 20 waiting large
 	wait_for 20 sent 5
 	dmsetup message sim-large 0 release
-	wait_for 20 is_home
+	wait_for 20 is_home v
 	[ "$(md5sum < "$home")" = "$sum" ]
 	[ "$(vstat v 31)" = 0 ]		# home errors
 }
@@ -336,7 +333,7 @@ sent() { [ "$(vstat v 27)" = "$1" ]; }	# home writes
 	wait_for 20 collected $((2 * 768))
 	[ "$(counter between 1)" = kept ]
 	dmsetup message between 0 pass
-	wait_for 20 is_home
+	wait_for 20 is_home v
 	[ "$(sum_of "$home" 0 8)" = "$sum" ]
 }
 

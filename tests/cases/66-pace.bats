@@ -38,8 +38,6 @@ checkpoint_idly() {
 }
 
 collected() { [ "$(counter v-home 17)" -ge "$1" ]; }
-is_home() { [ "$(vstat v 2)" = clean ]; }
-ms() { awk '{ print int($1 * 1000) }' /proc/uptime; }
 
 @test "rate_mib: 4 MiB take three seconds at least, and do not if they are asked for" {
 	vol=$(mkvol v "$home" "$log" --opt rate_mib=1)
@@ -49,7 +47,7 @@ ms() { awk '{ print int($1 * 1000) }' /proc/uptime; }
 	# nobody waits: the log is above its high mark now
 	start=$(ms)
 	checkpoint_idly
-	wait_for 60 is_home
+	wait_for 60 is_home v
 	took=$(($(ms) - start))
 	echo "$took ms"
 	[ $took -ge 3000 ]
@@ -71,7 +69,7 @@ hurries() {
 	checkpoint_idly
 	sent() { [ "$(vstat v 27)" -ge 59 ]; }	# home writes
 	wait_for 20 sent
-	run ! is_home
+	run ! is_home v
 	start=$(ms)
 	checkpoint v
 	took=$(($(ms) - start))

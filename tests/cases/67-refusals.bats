@@ -17,10 +17,7 @@ setup() {
 	log=$(mkdisk log 64)
 }
 
-is_home() { [ "$(vstat v 2)" = clean ]; }
-stalled_by() { [[ $(vstat v 32) == "$1":* ]]; }
 runs_again() { [ "$(vstat v 32)" = - ]; }
-ms() { awk '{ print int($1 * 1000) }' /proc/uptime; }
 # limit DEVICE KIB: its discards are of so many KiB at most from now on.
 limit() { queue "$1" discard_max_bytes $(($2 * 1024)); }
 
@@ -38,7 +35,7 @@ ranges_go_home() {
 	fill "$vol" $((at + 2048 + 8)) 8 end
 	blkdiscard -o $(((at + 2048 + 16) * 512)) -l 1M "$vol"	# the last
 	dmsetup message v 0 checkpoint
-	wait_for 20 is_home
+	wait_for 20 is_home v
 	zeroes "$home" $((at - 2048)) 2048
 	zeroes "$home" $((at + 8)) 2048
 	zeroes "$home" $((at + 2048 + 16)) 2048
@@ -82,7 +79,7 @@ refuses() {
 	blkdiscard -o $((4096 * 512)) -l $((64 * 512)) "$vol"
 	fill "$vol" 8192 8 later
 	dmsetup message v 0 checkpoint
-	wait_for 20 is_home
+	wait_for 20 is_home v
 	[ "$(vstat v 32)" = - ]
 	holds "$home" 0 64 data
 	zeroes "$home" 64 64
@@ -114,17 +111,17 @@ failing_home() {
 	dmsetup resume v
 	fill "$vol" 0 64 first
 	sync "$vol"
-	wait_for 20 stalled_by home-write
+	wait_for 20 stalled_by v home-write
 	dmsetup table v | sed 's/ idle_ms 100/ idle_ms 0/' | dmsetup reload v
 	dmsetup resume v
-	stalled_by home-write
+	stalled_by v home-write
 }
 
 @test "a home that failed is tried again every second, also when nothing else wants a checkpoint" {
 	failing_home
 	dmsetup message sim-home 0 fail write 1000000000
 	wait_for 10 runs_again
-	wait_for 10 is_home
+	wait_for 10 is_home v
 	holds "$home" 0 64 first
 }
 
@@ -136,7 +133,7 @@ failing_home() {
 	sync "$vol"
 	dmsetup message sim-home 0 fail write 1
 	dmsetup message v 0 checkpoint
-	wait_for 20 is_home
+	wait_for 20 is_home v
 	holds "$home" 0 64 first
 	[ "$(vstat v 27)" = 2 ]		# home writes
 	[ "$(vstat v 31)" = 1 ]		# errors

@@ -84,6 +84,21 @@ spawn() {
 	VM_JOBS+=($!)
 }
 
+# runs PID, ended PID: for wait_for; a zombie has ended.
+runs() { [[ $(ps -o stat= -p "$1") == [!Z]* ]]; }
+ended() { if runs "$1"; then return 1; fi; }
+
+# ms: since the machine started.
+ms() { awk '{ print int($1 * 1000) }' /proc/uptime; }
+
+# says TEXT..: the output of the last run has each of them.
+says() {
+	local text
+	for text; do
+		[[ $output == *"$text"* ]] || { echo "does not say: $text"; echo "says: $output"; return 1; }
+	done
+}
+
 # wait_for SECONDS COMMAND..: until it succeeds. The seconds are those of an idle host.
 wait_for() {
 	local end=$((SECONDS + $1 * VM_SCALE))

@@ -23,6 +23,13 @@ io_of() {
 # vstat VOLUME N: field N of the journal's status line, as docs/journal.rst numbers them.
 vstat() { counter "$1" "$2"; }
 
+# is_home VOLUME: everything is. stalled_by VOLUME WHAT: why checkpoints stand still, as the status line says.
+is_home() { [ "$(vstat "$1" 2)" = clean ]; }
+stalled_by() { [[ $(vstat "$1" 32) == "$2":* ]]; }
+
+# gone VOLUME: neither of its devices is there.
+gone() { [ ! -e "/dev/mapper/$1" ] && [ ! -e "/dev/mapper/$1-home" ]; }
+
 # checkpoint VOLUME: everything that was written is at home when it returns.
 checkpoint() { jbdctl checkpoint "$1" --quiet; }
 

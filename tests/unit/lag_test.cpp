@@ -3,12 +3,14 @@
 // How far the home is behind, as jbdctl draws it and as programs read it.
 // Seen red: a part that rounding makes disappear; a bar that is too long; what is held counted as on its way; an ETA under
 // a stall; a picture that guesses what older modules do not say; a metric whose samples are torn apart by its neighbour's;
-// a label that is not escaped.
+// a label that is not escaped; a key and a metric that docs/figures.md has not got, and one that is only there.
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <set>
 #include <sstream>
 
@@ -66,6 +68,24 @@ std::vector<std::string> lines_of(const std::string &text)
 	for (std::string line; std::getline(in, line);)
 		lines.push_back(line);
 	return lines;
+}
+
+// What stands in the first column of the tables of docs/figures.md below the heading that has @part.
+std::set<std::string> documented(const std::string &part)
+{
+	std::ifstream in(std::filesystem::path(__FILE__).parent_path() / "../../docs/figures.md");
+	std::set<std::string> names;
+	bool here = false;
+
+	for (std::string line; std::getline(in, line);) {
+		if (line.starts_with("## "))
+			here = has(line, part);
+		if (here && line.starts_with("| ") && !line.starts_with("| ---"))
+			names.insert(line.substr(2, line.find(" |", 2) - 2));
+	}
+	names.erase("key");
+	names.erase("metric");
+	return names;
 }
 
 } // namespace
@@ -249,6 +269,28 @@ TEST(Lag, JsonIsOneLineAndHasEveryFigure)
 	EXPECT_EQ(json["log"]["uncommitted_bytes"], 4u << 20);
 	EXPECT_EQ(json["log"]["free_bytes"], 500u << 20);
 	EXPECT_EQ(lag_json(view())["eta_seconds"], 11u);
+}
+
+TEST(Lag, EachKeyIsDocumented)
+{
+	const auto json = lag_json(view());
+	std::set<std::string> keys;
+
+	for (const auto &[key, value] : json.items())
+		keys.insert(key);
+	for (const auto &[key, value] : json["log"].items())
+		keys.insert("log." + key);
+	EXPECT_EQ(documented("checkpoint NAME --status --json"), keys);
+}
+
+TEST(Prometheus, EachMetricIsDocumented)
+{
+	std::set<std::string> metrics;
+
+	for (const std::string &line : lines_of(prometheus_text({view()}, {})))
+		if (line.starts_with("# TYPE "))
+			metrics.insert(line.substr(7, line.find(' ', 7) - 7));
+	EXPECT_EQ(documented("--prometheus"), metrics);
 }
 
 TEST(Prometheus, EachMetricIsDeclaredOnceAndItsSamplesFollow)
