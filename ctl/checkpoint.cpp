@@ -163,8 +163,6 @@ Result<> release(const Words &words, const Volume &volume)
 
 Result<> checkpoint(const Words &words)
 {
-	std::optional<std::uint64_t> timeout;
-
 	if (words.status)
 		return show(words);
 	const Result<> root = need_root("checkpoint");
@@ -172,12 +170,9 @@ Result<> checkpoint(const Words &words)
 		return root;
 	if (words.name.empty())
 		return Error{Exit::usage, "which volume?", "Use 'jbdctl checkpoint NAME', or --status for all of them."};
-	if (!words.timeout.empty()) {
-		const Result<std::uint64_t> seconds = parse_seconds(words.timeout);
-		if (!seconds)
-			return seconds.error();
-		timeout = *seconds;
-	}
+	const Result<std::optional<std::uint64_t>> timeout = parse_timeout(words.timeout);
+	if (!timeout)
+		return timeout.error();
 	const Result<Volume> volume = find_volume(words.name);
 	if (!volume)
 		return volume.error();
@@ -192,7 +187,7 @@ Result<> checkpoint(const Words &words)
 		fmt::print("{}: checkpoint asked for, up to record {}.\n", words.name, *target);
 		return done();
 	}
-	const Result<> waited = wait_for_checkpoint(words.name, *target, timeout, words.quiet);
+	const Result<> waited = wait_for_checkpoint(words.name, *target, *timeout, words.quiet);
 	if (!waited)
 		return waited;
 	fmt::print("{}: the home {} has everything that was written before{}.\n", words.name, volume->home(),

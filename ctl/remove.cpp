@@ -82,17 +82,12 @@ Result<> retire(const std::string &path, const std::optional<std::string> &inten
 
 Result<> remove_volume(const Words &words)
 {
-	std::optional<std::uint64_t> timeout;
-
 	Result<> result = need_root("remove");
 	if (!result)
 		return result;
-	if (!words.timeout.empty()) {
-		const Result<std::uint64_t> seconds = parse_seconds(words.timeout);
-		if (!seconds)
-			return seconds.error();
-		timeout = *seconds;
-	}
+	const Result<std::optional<std::uint64_t>> timeout = parse_timeout(words.timeout);
+	if (!timeout)
+		return timeout.error();
 	const Result<Volume> volume = find_volume(words.name);
 	if (!volume)
 		return volume.error();
@@ -104,7 +99,7 @@ Result<> remove_volume(const Words &words)
 	const Result<std::uint64_t> target = request_checkpoint(words.name);
 	if (!target)
 		return target.error();
-	result = wait_for_checkpoint(words.name, *target, timeout, words.quiet);
+	result = wait_for_checkpoint(words.name, *target, *timeout, words.quiet);
 	if (result)
 		result = deactivate(words.name);
 	if (!result)

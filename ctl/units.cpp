@@ -78,15 +78,20 @@ static Result<std::uint64_t> at_most_a_year(const Result<std::uint64_t> &parsed,
 	return parsed ? Result(std::min(*parsed, year * per_second)) : parsed;
 }
 
-Result<std::uint64_t> parse_seconds(std::string_view text)
+Result<std::optional<std::uint64_t>> parse_timeout(std::string_view text)
 {
-	return at_most_a_year(parse_scaled(text, "time", "90, 90s, 5m or 2h", [](std::string_view unit) {
+	if (text.empty())
+		return std::optional<std::uint64_t>();
+	const Result<std::uint64_t> seconds = at_most_a_year(parse_scaled(text, "time", "90, 90s, 5m or 2h", [](std::string_view unit) {
 		if (unit.empty() || unit == "s")
 			return std::uint64_t{1};
 		if (unit == "m" || unit == "min")
 			return std::uint64_t{60};
 		return std::uint64_t{unit == "h" ? 3600u : 0u};
 	}), 1);
+	if (!seconds)
+		return seconds.error();
+	return std::optional(*seconds);
 }
 
 Result<std::uint64_t> parse_interval_ms(std::string_view text)

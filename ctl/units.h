@@ -8,6 +8,7 @@
 #define JBDCTL_UNITS_H
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -18,8 +19,8 @@ namespace jbd {
 // "4096", "512B", "4K", "4KiB", "1.5G": bytes. A suffix is a power of 1024.
 Result<std::uint64_t> parse_size(std::string_view text);
 Result<std::uint64_t> parse_number(std::string_view text);	// digits
-// "90", "90s", "5m", "2h": seconds. Times are a year at most, longer ones too.
-Result<std::uint64_t> parse_seconds(std::string_view text);
+// "90", "90s", "5m", "2h": seconds; none of an empty text. Times are a year at most, longer ones too.
+Result<std::optional<std::uint64_t>> parse_timeout(std::string_view text);
 // "500ms", "2", "1.5s", "1m": milliseconds, at least one.
 Result<std::uint64_t> parse_interval_ms(std::string_view text);
 

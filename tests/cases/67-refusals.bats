@@ -151,6 +151,16 @@ failing_home() {
 	checkpoint v
 }
 
+@test "under a hold that does not end, a full log over such a home is no room, not an error" {
+	failing_home --opt on_hold_full=error
+	dmsetup message v 0 hold
+	dmsetup message sim-home 0 fail write 1000000000
+	run -1 timeout -k 1 $((200 * VM_SCALE)) dd if=/dev/zero of="$vol" bs=64k oflag=direct status=none
+	says 'No space left on device'
+	jbdctl checkpoint v --release
+	checkpoint v
+}
+
 # suspends_at_once DEVICE: though 8 MiB are on their way home as one batch, one MiB a second.
 suspends_at_once() {
 	local start took

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Logs that lack what they had promised, and headers that lie under a good checksum."""
-from classes import DAMAGE, described, image, keep, some
+from classes import DAMAGE, described, image, keep, sealed_lap, some
 from docformat import STRUCTS
 from writer import Log, put
 
@@ -28,13 +28,7 @@ def payload_crc():
 @damaged("A part of a record that was durable is of a former lap, and the payload of both ends with a crc of its own.",
          kernel="other")
 def former_lap_durable():
-    log = Log()
-    log.sealed = True
-    log.write_super()
-    for i in range(16):
-        log.commit(("data", 16 * i, 15))
-    log.tail_behind(log.records[10])
-    before = bytes(log.device)
+    log, before = sealed_lap()
     torn = log.commit(("data", 0, 15))
     log.lose(torn, 1, before=before)
     log.write(("data", 300, 1))

@@ -62,6 +62,17 @@ def keep(log, count):
     return log
 
 
+def sealed_lap():
+    """A log one lap on, whose payload ends with a crc of its own; and what its device holds."""
+    log = Log()
+    log.sealed = True
+    log.write_super()
+    for i in range(16):
+        log.commit(("data", 16 * i, 15))
+    log.tail_behind(log.records[10])
+    return log, bytes(log.device)
+
+
 def many_extents():
     """Enough for four descriptors of a unit of one sector."""
     return [("discard" if i % 7 == 3 else "data", 300 + i * 10, 1 + i % 2) for i in range(80)]

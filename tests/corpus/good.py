@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Logs that obey docs/format.md: what any version has to read for ever, and what a crash may leave."""
-from classes import described, image, keep, some
+from classes import described, image, keep, sealed_lap, some
 from writer import Log
 
 
@@ -296,13 +296,7 @@ def former_lap():
 
 @image("A torn record in the place of one of the former lap; the payload of both ends with a crc of its own.")
 def former_lap_alike():
-    log = Log()
-    log.sealed = True
-    log.write_super()
-    for i in range(16):
-        log.commit(("data", 16 * i, 15))
-    log.tail_behind(log.records[10])
-    before = bytes(log.device)
+    log, before = sealed_lap()
     torn = log.write(("data", 0, 15))
     assert torn.pos % 256 == log.records[0].pos
     log.lose(torn, 1, before=before)

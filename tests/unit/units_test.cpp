@@ -44,12 +44,13 @@ TEST(Units, WhatIsNotASizeIsRefusedAndNamed)
 
 TEST(Units, Times)
 {
-	EXPECT_EQ(*parse_seconds("90"), 90u);
-	EXPECT_EQ(*parse_seconds("90s"), 90u);
-	EXPECT_EQ(*parse_seconds("5m"), 300u);
-	EXPECT_EQ(*parse_seconds("1.5h"), 5400u);
-	EXPECT_FALSE(parse_seconds("5d"));
-	EXPECT_FALSE(parse_seconds("m"));
+	EXPECT_EQ(**parse_timeout("90"), 90u);
+	EXPECT_EQ(**parse_timeout("90s"), 90u);
+	EXPECT_EQ(**parse_timeout("5m"), 300u);
+	EXPECT_EQ(**parse_timeout("1.5h"), 5400u);
+	EXPECT_FALSE(parse_timeout("5d"));
+	EXPECT_FALSE(parse_timeout("m"));
+	EXPECT_FALSE(parse_timeout("")->has_value());
 }
 
 // Seen red: an interval of nothing that was taken; milliseconds taken for minutes.
