@@ -127,7 +127,7 @@ judge_all() {
 	for name in "${!kernel[@]}"; do
 		case $name:${verify[$name]}:${kernel[$name]} in
 		retired:0:refuse|ro-compat-unknown:0:refuse|sequence-last:0:refuse|home-of-another-length:0:refuse) ;;
-		payload-crc:5:eio) ;;
+		payload-crc:5:eio|former-lap-durable:5:other) ;;
 		no-length:3:-|too-short:3:-) ;;
 		*:0:accept|*:[35]:refuse) ;;
 		*) echo "$name: jbdctl ${verify[$name]}, kernel ${kernel[$name]}"; false ;;
