@@ -18,7 +18,6 @@ teardown() {
 hang() { dmsetup message d 0 hang "$1"; }
 release() { dmsetup message d 0 release; }
 waiting() { [ "$(counter d 8)" = "$1" ]; }	# so many bios wait
-suspending() { [[ $(cat "/proc/$1/wchan") == dm_wait* ]]; }
 get() { dd if="$disk" of=/dev/null bs=4k count=1 iflag=direct status=none; }
 
 # operation NAME: do one.
@@ -108,7 +107,7 @@ works() { spawn operation "$1" && done_soon $!; }
 		wait_for 20 waiting 1
 		spawn dmsetup suspend $how d
 		suspend=$!
-		wait_for 20 suspending $suspend
+		wait_for 20 suspends $suspend
 		dmsetup status --noflush d
 		runs $suspend
 		runs $job

@@ -25,7 +25,6 @@ teardown() {
 hang() { dmsetup message "sim-$1" 0 hang "$2"; }
 release() { dmsetup message "sim-$1" 0 release; }
 
-waiting() { [ "$(counter "sim-$1" 8)" -gt 0 ]; }	# simdisk holds bios back
 asleep() { [[ $(ps -o stat= -p "$1") == [SD]* ]]; }
 tail_of() { vstat v 4 | cut -d: -f1; }			# last record durable at home
 at_most() { timeout -k 1 $((20 * VM_SCALE)) "$@"; }
@@ -46,7 +45,7 @@ verify() {
 	at_most sync "$vol"
 	spawn jbdctl checkpoint v --quiet
 	checkpoint=$!
-	wait_for 20 waiting home
+	wait_for 20 holds_back home
 	fill "$vol" 64 64 second
 	at_most sync "$vol"
 	holds "$vol" 0 64 first
@@ -89,7 +88,7 @@ verify() {
 	tail=$(tail_of)
 	spawn jbdctl checkpoint v --quiet
 	checkpoint=$!
-	wait_for 20 waiting home
+	wait_for 20 holds_back home
 	fill "$vol" 64 64 second
 	at_most sync "$vol"
 	holds "$vol" 0 64 first
@@ -109,7 +108,7 @@ verify() {
 	hang home flush
 	spawn jbdctl checkpoint v --quiet
 	checkpoint=$!
-	wait_for 20 waiting home
+	wait_for 20 holds_back home
 	dmsetup message sim-home 0 powercut
 	wait_for 20 eval '[ "$(vstat v 2)" = stalled ]'
 	vstat v 32 | grep '^home-'
@@ -152,7 +151,7 @@ verify() {
 	hang home all
 	spawn dd if="$vol" of=/dev/null bs=4k count=1 skip=9000 iflag=direct status=none
 	reader=$!
-	wait_for 20 waiting home
+	wait_for 20 holds_back home
 	spawn dmsetup suspend --noflush --nolockfs v
 	suspend=$!
 	wait_for 20 asleep $suspend
@@ -176,7 +175,7 @@ verify() {
 	at_most sync "$vol"
 	hang home write
 	spawn jbdctl checkpoint v --quiet
-	wait_for 20 waiting home
+	wait_for 20 holds_back home
 	dmsetup table v | dmsetup reload v
 	spawn dmsetup resume v
 	resume=$!
@@ -198,7 +197,7 @@ verify() {
 	fill "$vol" 0 64 waiting
 	spawn sync "$vol"
 	pending=$!
-	wait_for 20 waiting log
+	wait_for 20 holds_back log
 	at_most dmsetup status v
 	at_most jbdctl checkpoint v --status
 	holds "$vol" 0 64 waiting
@@ -255,7 +254,7 @@ verify() {
 	fill "$vol" 0 64 lost
 	spawn sync "$vol"
 	pending=$!
-	wait_for 20 waiting log
+	wait_for 20 holds_back log
 	dmsetup message sim-log 0 powercut
 	wait_for 20 ended $pending
 	status=0

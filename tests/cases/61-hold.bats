@@ -20,7 +20,6 @@ setup() {
 
 tell() { dmsetup message v 0 "$@"; }
 opens() { jbdctl open v "$home" "$log" --opt idle_ms=0 "$@" > /dev/null; }
-sum() { md5sum < "$1"; }
 cut_power() {
 	dmsetup message sim-log 0 powercut all
 	dmsetup remove v
@@ -50,7 +49,7 @@ scribble() {
 	vol=$(mkvol v "$home" "$log" --opt idle_ms=1 --opt max_lag_ms=1 --opt high=1 --opt low=0)
 	tell hold
 	[ "$(vstat v 33)" = held ]
-	sum=$(sum "$home_disk")
+	sum=$(md5sum < "$home_disk")
 	before=$(io_of "$home_disk")
 	fill "$vol" 0 128 held
 	commit "$vol"
@@ -63,7 +62,7 @@ scribble() {
 	wait_for 60 timer
 	[ "$(vstat v 26)" -eq 0 ]
 	[ "$(io_of "$home_disk")" = "$before" ]
-	[ "$(sum "$home_disk")" = "$sum" ]
+	[ "$(md5sum < "$home_disk")" = "$sum" ]
 	holds "$vol" 0 128 held
 	tell release
 	[ "$(vstat v 33)" = - ]
@@ -130,34 +129,34 @@ scribble() {
 	# acknowledged, in no flush: a mark covers it
 	fill "$vol" 40000 64 acknowledged
 	tell mark one
-	at_mark=$(sum "$vol")
+	at_mark=$(md5sum < "$vol")
 	for round in 2 3; do
 		scribble $round
 		tell checkpoint
 		wait_for 30 home_has "$(vstat v 33 | cut -d: -f3)"
-		[ "$(sum "$vol")" != "$at_mark" ]
+		[ "$(md5sum < "$vol")" != "$at_mark" ]
 		cut_power
 		opens
-		[ "$(sum "$vol")" != "$at_mark" ]
+		[ "$(md5sum < "$vol")" != "$at_mark" ]
 		go_back one
-		[ "$(sum "$vol")" = "$at_mark" ]
+		[ "$(md5sum < "$vol")" = "$at_mark" ]
 		holds "$vol" 40000 64 acknowledged
 		cut_power
 		opens
-		[ "$(sum "$vol")" = "$at_mark" ]
+		[ "$(md5sum < "$vol")" = "$at_mark" ]
 		[[ $(vstat v 33) == mark:one:* ]]
 	done
 	# what was given up does not come back behind new records either, nor when a slot rots
 	fill "$vol" 50000 8 new
 	commit "$vol"
-	new=$(sum "$vol")
+	new=$(md5sum < "$vol")
 	cut_power
 	opens
-	[ "$(sum "$vol")" = "$new" ]
+	[ "$(md5sum < "$vol")" = "$new" ]
 	tell release
 	checkpoint v
 	jbdctl close v
-	[ "$(sum "$home")" = "$new" ]
+	[ "$(md5sum < "$home")" = "$new" ]
 }
 
 @test "a rollback gives up the marks behind its own, and keeps those before" {
@@ -177,11 +176,11 @@ scribble() {
 
 @test "marks of an empty log, of one that is all at home, and right behind a recovery" {
 	vol=$(mkvol v "$home" "$log")
-	empty=$(sum "$vol")
+	empty=$(md5sum < "$vol")
 	tell mark empty
 	fill "$vol" 0 64 first
 	go_back empty
-	[ "$(sum "$vol")" = "$empty" ]
+	[ "$(md5sum < "$vol")" = "$empty" ]
 	tell release
 	fill "$vol" 0 64 first
 	checkpoint v
@@ -327,7 +326,7 @@ write_log() {
 	vol=$(mkvol v "$home" "$log" --opt on_hold_full=error)
 	fill "$vol" 0 64 before
 	tell mark one
-	at_mark=$(sum "$vol")
+	at_mark=$(md5sum < "$vol")
 	before=$(io_of "$home_disk")
 	run write_log
 	[ "$status" -eq 1 ]
@@ -341,7 +340,7 @@ write_log() {
 	timeout -k 1 $((30 * VM_SCALE)) dmsetup resume v
 	# the room that a rollback makes is room
 	go_back one
-	[ "$(sum "$vol")" = "$at_mark" ]
+	[ "$(md5sum < "$vol")" = "$at_mark" ]
 	fill "$vol" 0 64 again
 	run write_log
 	[ "$status" -eq 1 ]

@@ -19,7 +19,6 @@ setup() {
 }
 
 opens() { jbdctl open v "$home" "$log" "$@" > /dev/null; }
-sum() { md5sum < "$1"; }
 status_of() { jbdctl status v --json | jq -c "$1"; }
 
 # power_cut: log and home lose what was not flushed; then power is back.
@@ -110,7 +109,7 @@ tree() {
 	vol=$(mkvol v "$home" "$log")
 	fill "$vol" 0 64 before
 	jbdctl mark v one
-	at_mark=$(sum "$vol")
+	at_mark=$(md5sum < "$vol")
 	fill "$vol" 0 500 after
 	jbdctl close v
 	run jbdctl rollback "$log" none
@@ -122,7 +121,7 @@ tree() {
 		jbdctl log verify "$log" --quiet
 		[ "$(jbdctl log verify "$log" --json --quiet | jq .records)" -eq "$(jbdctl log dump "$log" --json | jq '.records | length')" ]
 		opens
-		[ "$(sum "$vol")" = "$at_mark" ]
+		[ "$(md5sum < "$vol")" = "$at_mark" ]
 		jbdctl close v
 	done
 	opens
@@ -132,7 +131,7 @@ tree() {
 	jbdctl rollback "$log" one
 	jbdctl rollback "$log" one
 	opens
-	[ "$(sum "$vol")" = "$at_mark" ]
+	[ "$(md5sum < "$vol")" = "$at_mark" ]
 	[ "$(status_of '[.held, .marks[].name]')" = '[false,"one"]' ]
 }
 
@@ -195,11 +194,11 @@ tree() {
 	jbdctl mark v one
 	fill "$vol" 0 64 after
 	jbdctl close v
-	before=$(sum "$home")
+	before=$(md5sum < "$home")
 	run jbdctl recover --log "$log" --home "$home" --quiet
 	[ "$status" -eq 4 ]
 	[[ $output == *"--release"* ]]
-	[ "$(sum "$home")" = "$before" ]
+	[ "$(md5sum < "$home")" = "$before" ]
 	copy=$(mkdisk copy 64)
 	jbdctl recover --log "$log" --onto "$copy" --quiet
 	holds "$copy" 0 64 after

@@ -25,7 +25,6 @@ teardown() {
 json() { jbdctl checkpoint v --status --json | jq -r "$1"; }
 is() { [ "$(json "$1")" = "$2" ]; }
 at_least() { [ "$(json "$1")" -ge "$2" ]; }
-waiting() { [ "$(counter sim-home 8)" -gt 0 ]; }	# simdisk holds bios back
 events() { dmsetup info -c --noheadings -o events v; }
 lines() { [ "$(wc -l < "$1")" -ge "$2" ]; }
 finds() { [ "$(grep -c -- "$1" "$2")" -ge "$3" ]; }
@@ -50,7 +49,7 @@ finds() { [ "$(grep -c -- "$1" "$2")" -ge "$3" ]; }
 
 	dmsetup message sim-home 0 hang write
 	dmsetup message v 0 checkpoint
-	wait_for 20 waiting
+	wait_for 20 holds_back home
 	is .log.checkpointing_bytes "$before"
 	is .log.lagging_bytes 0
 	is .state checkpointing

@@ -35,9 +35,7 @@ epochs() {
 }
 has_epochs() { for i in 0 1 2 3 4 5 6; do holds "$1" $((i * 8)) 8 "$2-$i" || return; done; }
 
-waiting() { [ "$(counter "sim-$1" 8)" -gt 0 ]; }	# simdisk holds bios back
 applies() { [ "$(counter v-home 14)" = applying ]; }
-suspends() { [[ $(cat "/proc/$1/wchan") == dm_wait* ]]; }
 cut_power() { dmsetup message sim-home 0 powercut all; }
 restore() { for disk in sim-home sim-log sim-intent; do dmsetup message $disk 0 restore; done; }
 
@@ -55,7 +53,7 @@ lose_power() {
 begin_batch() {
 	dmsetup message sim-home 0 hang write
 	dmsetup message v 0 checkpoint
-	wait_for 20 waiting home
+	wait_for 20 holds_back home
 }
 
 @test "several epochs are one batch: each sector once, one flush of the home" {
@@ -135,7 +133,7 @@ begin_batch() {
 	epochs first
 	dmsetup message sim-intent 0 hang flush
 	dmsetup message v 0 checkpoint
-	wait_for 20 waiting intent
+	wait_for 20 holds_back intent
 	lose_power
 	jbdctl recover --home "$home" --intent "$intent"
 	[ "$(md5sum < "$home")" = "$empty" ]
@@ -201,7 +199,7 @@ begin_batch() {
 	dmsetup table v-home | dmsetup reload v-home
 	dmsetup message sim-intent 0 hang write
 	dmsetup message v 0 checkpoint
-	wait_for 20 waiting intent
+	wait_for 20 holds_back intent
 	spawn dmsetup resume v-home
 	resume=$!
 	wait_for 20 suspends $resume
@@ -284,12 +282,12 @@ sent() { [ "$(vstat v 27)" = "$1" ]; }	# home writes
 	for i in 0 1 2 3; do piece $i; done
 	dmsetup message sim-home 0 hang flush
 	dmsetup message v 0 checkpoint
-	wait_for 20 waiting home
+	wait_for 20 holds_back home
 	[ "$(counter v-home 14)" = torn ]
 	# the superblock that moves the tail promises the next batch
 	dmsetup message sim-log 0 hang write
 	dmsetup message sim-home 0 release
-	wait_for 20 waiting log
+	wait_for 20 holds_back log
 	[ "$(counter v-home 2)" = 1 ]
 	[ "$(counter v-home 14)" = consistent ]
 	zeroes "$home" $((3 * 2048)) 768
@@ -311,7 +309,7 @@ sent() { [ "$(vstat v 27)" = "$1" ]; }	# home writes
 	sum=$(md5sum < "$vol")
 	dmsetup message sim-large 0 hang write 3
 	dmsetup message v 0 checkpoint
-	wait_for 20 waiting large
+	wait_for 20 holds_back large
 	wait_for 20 sent 5
 	dmsetup message sim-large 0 release
 	wait_for 20 is_home v
@@ -346,7 +344,7 @@ sent() { [ "$(vstat v 27)" = "$1" ]; }	# home writes
 	epochs second
 	dmsetup message sim-half 0 hang flush
 	dmsetup message v 0 checkpoint
-	wait_for 20 waiting half
+	wait_for 20 holds_back half
 	# it is committed, and all at home
 	dd if="$intent" of=/tmp/intent-second bs=1M iflag=direct status=none
 	table=$(dmsetup table v-home)
@@ -360,7 +358,7 @@ sent() { [ "$(vstat v 27)" = "$1" ]; }	# home writes
 	dd if=/tmp/intent-second of="$intent" bs=1M oflag=direct conv=notrunc status=none
 	dmsetup message sim-half 0 hang flush
 	spawn dmsetup create again --table "$table"
-	wait_for 20 waiting half
+	wait_for 20 holds_back half
 	cut_power
 	wait_for 20 ended $!
 	dmsetup message sim-half 0 restore

@@ -88,6 +88,9 @@ spawn() {
 runs() { [[ $(ps -o stat= -p "$1") == [!Z]* ]]; }
 ended() { if runs "$1"; then return 1; fi; }
 
+# suspends PID: for wait_for; it waits in the kernel until bios in flight have ended.
+suspends() { [[ $(cat "/proc/$1/wchan") == dm_wait* ]]; }
+
 # ms: since the machine started.
 ms() { awk '{ print int($1 * 1000) }' /proc/uptime; }
 

@@ -27,6 +27,9 @@ vstat() { counter "$1" "$2"; }
 is_home() { [ "$(vstat "$1" 2)" = clean ]; }
 stalled_by() { [[ $(vstat "$1" 32) == "$2":* ]]; }
 
+# holds_back NAME: the simulated disk sim-NAME does, some bio.
+holds_back() { [ "$(counter "sim-$1" 8)" -gt 0 ]; }
+
 # gone VOLUME: neither of its devices is there.
 gone() { [ ! -e "/dev/mapper/$1" ] && [ ! -e "/dev/mapper/$1-home" ]; }
 
