@@ -151,7 +151,7 @@ Result<> Log::read_payload(const jgeo &geo, struct jpos pos, void *buffer, std::
 	return device_.read(jring_dev(&geo, pos), buffer, sectors);
 }
 
-Result<bool> Log::payload_good(const jgeo &geo, const jextent &extent, std::uint64_t &sum) const
+Result<bool> Log::payload_good(const jgeo &geo, const jextent &extent) const
 {
 	const Buffer data = make_buffer(std::min(extent.len, buffer_sectors) * sector_size);
 	std::uint32_t crc = jpayload_seed(&geo);
@@ -162,7 +162,6 @@ Result<bool> Log::payload_good(const jgeo &geo, const jextent &extent, std::uint
 		if (!read)
 			return read.error();
 		crc = jpayload_crc(crc, data.get(), n * JFMT_SECTOR);
-		sum = jpayload_sum(sum, data.get(), n * JFMT_SECTOR);
 		at += n;
 	}
 	return crc == extent.crc;

@@ -50,9 +50,8 @@ public:
 	// Was the home written elsewhere since this log was used? What was found, else nothing.
 	std::optional<std::string> fork(const jsuper &super, const Device &home) const;
 
-	// Does the payload in the log match the extent's checksum? Its words are added to @sum, which is to become that of
-	// the record. An errno value if it cannot be read.
-	Result<bool> payload_good(const jgeo &geo, const jextent &extent, std::uint64_t &sum) const;
+	// Does the payload in the log match the extent's checksum? An errno value if it cannot be read.
+	Result<bool> payload_good(const jgeo &geo, const jextent &extent) const;
 	Result<> read_payload(const jgeo &geo, struct jpos pos, void *buffer, std::uint32_t sectors) const;
 
 private:

@@ -24,7 +24,8 @@ public:
 
 	bool record(const jrecord &next)
 	{
-		if (!settle() || Interruptible::requested())
+		settle();
+		if (Interruptible::requested())
 			return false;
 		progress_.update((next.pos.v - super_.tail_pos.v) * sector_size);
 		pending_ = next;
@@ -40,7 +41,7 @@ public:
 		sectors_ += extent.len;
 		if (!payload_)
 			return true;
-		const Result<bool> good = log_.payload_good(super_.geo, extent, sum_);
+		const Result<bool> good = log_.payload_good(super_.geo, extent);
 		if (!good) {
 			error = good.error();
 			return false;
@@ -53,26 +54,20 @@ public:
 		return *good;
 	}
 
-	// The pending record was seen whole; is it?
-	bool settle()
+	// The pending record was seen whole.
+	void settle()
 	{
 		if (!pending_)
-			return true;
-		if (payload_ && sum_ != pending_->sum) {
-			verdict.damage = fmt::format("record {} (log sector {}): a part of its payload is of a former lap",
-						     pending_->seq, jring_dev(&super_.geo, pending_->pos));
-			return false;
-		}
+			return;
 		verdict.records++;
 		if (pending_->epoch != last_epoch_)
 			verdict.epochs++;
 		last_epoch_ = pending_->epoch;
 		verdict.payload_sectors += sectors_;
 		verdict.emptied_sectors += emptied_;
-		sectors_ = emptied_ = sum_ = 0;
+		sectors_ = emptied_ = 0;
 		verdict.good = {pending_->seq, pending_->epoch, pending_->crc, jpos_add(pending_->pos, pending_->len)};
 		pending_.reset();
-		return true;
 	}
 
 	Verdict verdict;
@@ -84,7 +79,7 @@ private:
 	const bool payload_;
 	Progress &progress_;
 	std::optional<jrecord> pending_;
-	std::uint64_t last_epoch_ = 0, sectors_ = 0, emptied_ = 0, sum_ = 0;
+	std::uint64_t last_epoch_ = 0, sectors_ = 0, emptied_ = 0;
 };
 
 } // namespace
@@ -105,9 +100,9 @@ Result<Verdict> verify(const Log &log, const jsuper &super, bool payload, Progre
 		verifier.settle();
 		break;
 	case JSCAN_DAMAGE:
-		if (verifier.settle())
-			verdict.damage = fmt::format("{} at log sector {}, but record {} had been made durable",
-						     verdict.scan.why, verdict.scan.head_dev, verdict.scan.durable_seq);
+		verifier.settle();
+		verdict.damage = fmt::format("{} at log sector {}, but record {} had been made durable", verdict.scan.why,
+					     verdict.scan.head_dev, verdict.scan.durable_seq);
 		break;
 	case JSCAN_UNREADABLE:
 		return os_error(-verdict.scan.error,

@@ -3,7 +3,7 @@
 // Is a log whole? And up to where?
 //
 // Always true: only reads; `good` is the end of the longest run of records, from the
-// tail, of which every descriptor, every payload checksum and the sum hold.
+// tail, of which every descriptor and every payload checksum holds.
 // Crashes leave nothing here.
 #ifndef JBDCTL_VERIFY_H
 #define JBDCTL_VERIFY_H

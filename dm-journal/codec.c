@@ -238,7 +238,6 @@ bool jrecord_decode(const struct jgeo *g, struct jpos pos, const void *block, st
 	out->time_ms = le64_to_cpu(h->time_ms);
 	out->flags = le32_to_cpu(h->flags);
 	out->nr_desc = le16_to_cpu(h->nr_desc);
-	out->sum = le64_to_cpu(h->sum);
 
 	return pos_ok(g, pos) && out->seq <= JFMT_SEQ_MAX && out->epoch <= JFMT_SEQ_MAX &&
 	       out->len && !(out->len & (g->unit - 1)) && out->len <= g->record_max &&
@@ -262,29 +261,9 @@ __u32 jdesc_seal(const struct jgeo *g, void *block)
 	return crc;
 }
 
-/* An add a word and hardly more: it is as many instructions as the crc. */
-__u64 jpayload_sum(__u64 sum, const void *data, __u32 bytes)
-{
-	const __le64 *word = data, *end = word + bytes / sizeof(*word);
-	unsigned int i;
-
-	for (; end - word >= 32; word += 32)
-#pragma GCC unroll 32
-		for (i = 0; i < 32; i++)
-			sum += le64_to_cpu(word[i]);
-	while (word < end)
-		sum += le64_to_cpu(*word++);
-	return sum;
-}
-
 __u32 jpayload_seed(const struct jgeo *g)
 {
 	return ~0u ^ (__u32)g->nonce ^ (__u32)(g->nonce >> 32);
-}
-
-__u32 jpayload_crc(__u32 crc, const void *data, __u32 bytes)
-{
-	return crc32c(crc, data, bytes);
 }
 
 /* The cursor now stands before the extents of a descriptor @offset sectors into the record. */

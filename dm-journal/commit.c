@@ -34,12 +34,15 @@ static bool commit_is_due(const struct journal *j)
 
 bool journal_wait_commit(struct journal *j, struct bio *bio, u64 seq)
 {
-	struct jbio *b = jbio_of(bio);
+	struct jbio *b = jbio_of(bio), *before;
 
 	lockdep_assert_held(&j->lock);
 	commit_end_epoch(j);
 	b->target = seq;
-	list_add_tail(&b->list, &j->commit_waiters);
+	list_for_each_entry_reverse(before, &j->commit_waiters, list)
+		if (before->target <= seq)
+			break;
+	list_add(&b->list, &before->list);
 	j->nr_waiting++;
 	if (j->open && j->open->seq <= seq) {
 		j->open->flags |= JFMT_RECORD_SYNC;
@@ -57,7 +60,11 @@ static void commit_wait_home(struct journal *j, struct jbio *b)
 	journal_kick_checkpoint(j);
 }
 
-/* C1: everything that completed before is in a record that is open or older. */
+/*
+ * C1: everything that completed before is durable, or in owed_seq or older. If only FUA writes are
+ * in the open record, which wait for it themselves, it goes on without this flush: what comes
+ * into it from now on may come after this flush was acknowledged, so its epoch is a later one.
+ */
 void journal_flush(struct journal *j, struct bio *bio)
 {
 	blk_status_t status = BLK_STS_OK;
@@ -66,7 +73,9 @@ void journal_flush(struct journal *j, struct bio *bio)
 
 	spin_lock_irq(&j->lock);
 	this_cpu_inc(j->stats->flushes);
-	target = j->next_seq - 1;
+	target = j->owed_seq;
+	if (j->open && target < j->open->seq)
+		j->open->epoch = j->epoch;
 	trace_journal_flush(j, target, j->durable.seq);
 	if (j->error) {
 		status = BLK_STS_IOERR;
@@ -127,7 +136,6 @@ static void commit_seal(struct journal *j, struct jrec *rec, struct jpos tail_po
 	h->time_ms = cpu_to_le64(rec->time_ms);
 	h->flags = cpu_to_le32(rec->flags);
 	h->nr_desc = cpu_to_le16(rec->nr_desc);
-	h->sum = cpu_to_le64(atomic64_read(&rec->sum));
 	j->link_crc = jdesc_seal(&j->geo, h);
 	j->link_seq = rec->seq;
 }
@@ -319,7 +327,10 @@ void journal_commit_work(struct kthread_work *work)
 		;
 }
 
-/* What is submitted in map() goes out behind it, so more than one write is left to the worker. */
+/*
+ * What is submitted in map() goes out behind it, under a plug at the latest with the record after
+ * it; so more than one write is left to the worker.
+ */
 void journal_commit(struct journal *j)
 {
 	if (commit_next(j))

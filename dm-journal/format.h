@@ -149,9 +149,7 @@ struct jfmt_record {
 	__le16	nr_desc;		/* descriptor blocks in the record, this one included */
 	__le16	nr_extents;		/* in this descriptor */
 	__le32	next_desc;		/* sectors from the record's start to the next descriptor; 0: last */
-	__u8	reserved[4];
-	__le64	sum;			/* of all u64 of its payload, modulo 2^64 */
-	__u8	reserved1[16];
+	__u8	reserved[28];
 	struct jfmt_extent extent[];
 };
 
@@ -208,7 +206,6 @@ JFMT_AT(jfmt_record, tail_pos, 56);
 JFMT_AT(jfmt_record, time_ms, 80);
 JFMT_AT(jfmt_record, nr_desc, 92);
 JFMT_AT(jfmt_record, next_desc, 96);
-JFMT_AT(jfmt_record, sum, 104);
 JFMT_AT(jfmt_desc, pos, 24);
 JFMT_AT(jfmt_desc, index, 36);
 

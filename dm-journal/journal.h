@@ -118,7 +118,6 @@ struct jrec {
 	void		*last;		/* descriptor, in staging; the header is one, too [lock] */
 	enum jrec_state	state;		/* [lock] */
 	atomic_t	writers;	/* copies under way, and one while it is open */
-	atomic64_t	sum;		/* of the payload that has been copied */
 	u64		seen[8];	/* filter of the home blocks it holds [lock] */
 	struct journal	*j;
 	struct bio	bio;
@@ -222,6 +221,7 @@ struct journal {
 	unsigned int	log_writes;	/* records that were submitted and have not ended */
 	unsigned int	commits;	/* records in state WRITING with JFMT_RECORD_SYNC */
 	unsigned int	crowd;		/* the most bios that waited at once lately */
+	u64		owed_seq;	/* the last record with what was acknowledged without FUA: flushes wait for it */
 	u64		want_seq;	/* close the open record if it is not behind this one */
 	struct {
 		struct jpos	pos;	/* end of the last durable record */
@@ -368,18 +368,13 @@ void jwin_to_bio(const struct jwin *w, struct jpos pos, u32 sectors, struct bio 
 void jwin_copy_from_bio(const struct jwin *w, struct jpos pos, struct bio *bio);
 void jwin_copy_to_bio(const struct jwin *w, struct jpos pos, struct bio *bio);
 void jwin_copy(const struct jwin *to, const struct jwin *from, struct jpos pos, u32 sectors);
-u64 jwin_sum(const struct jwin *w, struct jpos pos, u32 sectors);
 u32 jwin_crc(const struct jwin *w, struct jpos pos, u32 sectors, u32 seed);
 
 /* space.c: head, free space, the open record. All with lock held. */
 bool space_take(struct journal *j, struct jsec home, u32 len, enum jfmt_kind kind,
 		struct jslot *slot);
 bool space_close(struct journal *j);		/* close the open record; true: no copies are under way */
-/*
- * The slot's copy is done; without lock, may submit if the caller @waits for the record. Who does not, and
- * writes on under a plug, would keep the log write in that.
- */
-void space_put(struct jslot *slot, bool waits);
+void space_put(struct jslot *slot);		/* the copy is done; without lock, may submit the record */
 u32 space_weight(u32 len);			/* index entries that an extent is worth */
 u64 space_used(const struct journal *j);	/* sectors of the area that are not free */
 

@@ -116,7 +116,6 @@ static struct journal *journal_alloc(struct journal_table *t, const struct jgeo 
 	    !j->super_page || !j->hurry_page || !j->image_vecs ||
 	    IS_ERR(j->commit_worker) || !j->ckpt_wq || !j->admit_wq || !j->read_wq)
 		goto bad;
-	set_user_nice(j->commit_worker->task, MIN_NICE);
 	if (bioset_init(&j->home_bios, HOME_BIOS, 0, BIOSET_NEED_BVECS) ||
 	    mempool_init_page_pool(&j->bounce_pages, 4, JOURNAL_BOUNCE_ORDER) ||
 	    jwin_init(&j->staging, max_t(u64, (u64)t->opts.staging_mib << 11,

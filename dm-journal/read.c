@@ -79,18 +79,16 @@ static bool read_staging(struct journal *j, struct bio *bio, struct jpos pos)
 	return read_is_staged(j, pos, READ_ONCE(j->head.v));
 }
 
-/* May @bio be sent to the log device as it is? */
+/* May @bio be sent to the log device as it is? The checksum needs its sectors whole, too. */
 static bool read_can_remap(struct journal *j, struct bio *bio, struct jpos pos)
 {
 	u32 lbs = bdev_logical_block_size(j->log);
-	u32 align = (lbs - 1) | bdev_dma_alignment(j->log);
+	u32 align = (lbs - 1) | bdev_dma_alignment(j->log) | (JFMT_SECTOR - 1);
 	struct bvec_iter iter;
 	struct bio_vec bv;
 
 	if ((jring_dev(&j->geo, pos) * JFMT_SECTOR) & (lbs - 1))
 		return false;
-	if (align < JFMT_SECTOR)
-		return true;
 	bio_for_each_bvec(bv, bio, iter)
 		if ((bv.bv_offset | bv.bv_len) & align)
 			return false;

@@ -186,6 +186,7 @@ static void recover_start(struct journal *j, const struct jscan_result *res)
 	j->durable.pos = res->head;
 	j->durable.seq = j->next_seq - 1;
 	j->durable.last = res->last_seq;
+	j->owed_seq = j->durable.seq;
 	j->link_seq = res->last_seq;
 	j->link_crc = res->last_crc;
 	if (j->tail.pos.v == res->head.v)

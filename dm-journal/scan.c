@@ -52,7 +52,6 @@ struct scan {
 	struct waiting		*waiting;	/* ring */
 	unsigned int		oldest, nr_waiting;
 	void			*desc;		/* the descriptor under the cursor */
-	__u64			sum;		/* of the payload that check_payload() saw */
 
 	__u8			*window;
 	__u32			window_cap;	/* sectors */
@@ -208,7 +207,6 @@ static int check_payload(struct scan *s, const struct jrecord *rec, const struct
 		if (!data)
 			return unreadable(s, "the payload of", rec->seq);
 		crc = jpayload_crc(crc, data, n * JFMT_SECTOR);
-		s->sum = jpayload_sum(s->sum, data, n * JFMT_SECTOR);
 		pos = jpos_add(pos, n);
 		left -= n;
 	}
@@ -254,15 +252,9 @@ static int settle_oldest(struct scan *s, bool verify)
 			 (unsigned long long)w->seq);
 		return CUT;
 	}
-	s->sum = 0;
 	end = walk(s, &rec, verify ? check_payload : NULL);
 	if (end)
 		return end;
-	if (verify && s->sum != rec.sum) {
-		snprintf(r->why, sizeof(r->why), "a part of record %llu is of a former lap",
-			 (unsigned long long)w->seq);
-		return CUT;
-	}
 	if (rec.nr_desc > 1 && !load_desc(s, w->pos))
 		return unreadable(s, "the header of", w->seq);
 

@@ -70,7 +70,7 @@ const char *jsuper_verdict_text(enum jsuper_verdict v);
 
 /* A record header, decoded. */
 struct jrecord {
-	__u64		seq, epoch, prev_seq, tail_seq, durable_seq, time_ms, sum;
+	__u64		seq, epoch, prev_seq, tail_seq, durable_seq, time_ms;
 	__u32		crc, prev_crc, len, flags;
 	struct jpos	pos, tail_pos;
 	unsigned int	nr_desc;
@@ -88,18 +88,12 @@ bool jrecord_decode(const struct jgeo *g, struct jpos pos, const void *block, st
  */
 __u32 jdesc_seal(const struct jgeo *g, void *block);
 
-/* crc32c of payload; chain by passing the former result as @crc, start with jpayload_seed() */
+/*
+ * The checksum of payload, @bytes of it, whole sectors and as aligned as a u64 (payload.c). Chain by
+ * passing the former result as @crc, start with jpayload_seed().
+ */
 __u32 jpayload_seed(const struct jgeo *g);
 __u32 jpayload_crc(__u32 crc, const void *data, __u32 bytes);
-
-/*
- * Add the words of @bytes of payload, a multiple of 8 and as aligned, to @sum, which
- * is 0 at first. The sum of a record says whether all of it is there, which a crc
- * cannot: any two versions of what ends with a crc32c of its own, such as an ext4
- * superblock, have the same one, so a former lap's would pass for that of a torn
- * record.
- */
-__u64 jpayload_sum(__u64 sum, const void *data, __u32 bytes);
 
 struct jextent {
 	struct jsec	home;

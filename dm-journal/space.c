@@ -76,7 +76,6 @@ static struct jrec *space_open(struct journal *j, u32 payload)
 	rec->pos = pos;
 	rec->len = j->geo.unit;
 	rec->flags = 0;
-	atomic64_set(&rec->sum, 0);
 	rec->weight = 0;
 	rec->nr_desc = 0;
 	rec->state = JREC_OPEN;
@@ -103,16 +102,12 @@ bool space_close(struct journal *j)
 	return atomic_dec_and_test(&rec->writers);
 }
 
-void space_put(struct jslot *slot, bool waits)
+void space_put(struct jslot *slot)
 {
 	struct journal *j = slot->rec->j;
 
-	if (!atomic_dec_and_test(&slot->rec->writers) && !slot->ready)
-		return;
-	if (waits)
+	if (atomic_dec_and_test(&slot->rec->writers) || slot->ready)
 		journal_commit(j);
-	else
-		journal_kick_commit(j);
 }
 
 /*

@@ -109,18 +109,20 @@ void jwin_copy_from_bio(const struct jwin *w, struct jpos pos, struct bio *bio)
 {
 	struct bvec_iter iter;
 	struct bio_vec bv;
-	u32 skip = 0;
+	u32 skip = 0, room = 0;
+	char *to = NULL;
 
 	bio_for_each_segment(bv, bio, iter) {
 		char *from = bvec_kmap_local(&bv);
-		u32 done = 0;
+		u32 done = 0, n;
 
-		while (done < bv.bv_len) {
-			u32 n;
-			void *to = jwin_piece(w, pos, skip, bv.bv_len - done, &n);
-
+		for (; done < bv.bv_len; done += n) {
+			if (!room)
+				to = jwin_piece(w, pos, skip, JWIN_CHUNK, &room);
+			n = min(room, bv.bv_len - done);
 			copy(to, from + done, n);
-			done += n;
+			to += n;
+			room -= n;
 			skip += n;
 		}
 		kunmap_local(from);
@@ -131,18 +133,20 @@ void jwin_copy_to_bio(const struct jwin *w, struct jpos pos, struct bio *bio)
 {
 	struct bvec_iter iter;
 	struct bio_vec bv;
-	u32 skip = 0;
+	u32 skip = 0, room = 0;
+	char *from = NULL;
 
 	bio_for_each_segment(bv, bio, iter) {
 		char *to = bvec_kmap_local(&bv);
-		u32 done = 0;
+		u32 done = 0, n;
 
-		while (done < bv.bv_len) {
-			u32 n;
-			void *from = jwin_piece(w, pos, skip, bv.bv_len - done, &n);
-
+		for (; done < bv.bv_len; done += n) {
+			if (!room)
+				from = jwin_piece(w, pos, skip, JWIN_CHUNK, &room);
+			n = min(room, bv.bv_len - done);
 			copy(to + done, from, n);
-			done += n;
+			from += n;
+			room -= n;
 			skip += n;
 		}
 		flush_dcache_page(bv.bv_page);
@@ -163,22 +167,6 @@ void jwin_copy(const struct jwin *to, const struct jwin *from, struct jpos pos, 
 		copy(d, s, n);
 		skip += n;
 	}
-}
-
-/* jpayload_sum() of [@pos, @pos + @sectors) */
-u64 jwin_sum(const struct jwin *w, struct jpos pos, u32 sectors)
-{
-	u32 bytes = sectors * JFMT_SECTOR, skip = 0;
-	u64 sum = 0;
-
-	while (skip < bytes) {
-		u32 n;
-		void *p = jwin_piece(w, pos, skip, bytes - skip, &n);
-
-		sum = jpayload_sum(sum, p, n);
-		skip += n;
-	}
-	return sum;
 }
 
 u32 jwin_crc(const struct jwin *w, struct jpos pos, u32 sectors, u32 seed)

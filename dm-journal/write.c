@@ -79,11 +79,9 @@ static bool write_absorb(struct journal *j, struct jrec *rec, struct bio *bio, s
 			le32_to_cpu(x->len) <= WRITE_ABSORB_MAX;
 	}
 	if (found) {
-		u64 sum = jwin_sum(&j->staging, m.pos, len);
 		u32 crc;
 
 		jwin_copy_from_bio(&j->staging, m.pos, bio);
-		atomic64_add(jwin_sum(&j->staging, m.pos, len) - sum, &rec->sum);
 		crc = jwin_crc(&j->staging, start, le32_to_cpu(x->len),
 			       jpayload_seed(&j->geo));
 		x->crc = cpu_to_le32(crc);
@@ -98,7 +96,7 @@ static bool write_absorb(struct journal *j, struct jrec *rec, struct bio *bio, s
 /* W6: acknowledge, or with FUA wait for the record. The copy still counts as under way. */
 void journal_write_end(struct journal *j, struct bio *bio, struct jslot *slot)
 {
-	bool fua = bio->bi_opf & REQ_FUA, wait = fua;
+	bool wait = bio->bi_opf & REQ_FUA;
 
 	if (wait) {
 		spin_lock_irq(&j->lock);
@@ -112,18 +110,20 @@ void journal_write_end(struct journal *j, struct bio *bio, struct jslot *slot)
 	} else {
 		journal_end(bio, BLK_STS_OK);
 	}
-	space_put(slot, fua);
+	space_put(slot);
 }
 
 /*
- * The epoch of a FUA write ends with its record. Not only where it begins to wait: until
- * then the next record may have opened, and it takes writes that come after the FUA was
- * acknowledged. [lock]
+ * What a write into @rec means for flushes and epochs. The epoch of a FUA write ends with its
+ * record. Not only where it begins to wait: until then the next record may have opened, and
+ * it takes writes that come after the FUA was acknowledged. [lock]
  */
-static void write_end_epoch(struct journal *j, struct bio *bio)
+static void write_order(struct journal *j, struct bio *bio, const struct jrec *rec)
 {
 	if (bio->bi_opf & REQ_FUA)
 		j->epoch++;
+	else
+		j->owed_seq = rec->seq;
 }
 
 bool journal_reserve(struct journal *j, u32 len, bool deferred)
@@ -163,11 +163,11 @@ static bool write_admit(struct journal *j, struct bio *bio, bool deferred)
 		if (*word & bit) {
 			slot.rec = j->open;
 			atomic_inc(&slot.rec->writers);
-			write_end_epoch(j, bio);
+			write_order(j, bio, slot.rec);
 			spin_unlock_irq(&j->lock);
 			if (write_absorb(j, slot.rec, bio, home, len))
 				goto done;
-			space_put(&slot, false);
+			space_put(&slot);
 			spin_lock_irq(&j->lock);
 			if (j->nr_deferred && !deferred)
 				goto no_room;
@@ -178,11 +178,10 @@ static bool write_admit(struct journal *j, struct bio *bio, bool deferred)
 	throttle_charge(j, len);
 	word = write_filter(slot.rec, home, &bit);
 	*word |= bit;
-	write_end_epoch(j, bio);
+	write_order(j, bio, slot.rec);
 	spin_unlock_irq(&j->lock);
 
 	jwin_copy_from_bio(&j->staging, slot.pos, bio);		/* W4 */
-	atomic64_add(jwin_sum(&j->staging, slot.pos, len), &slot.rec->sum);
 	crc = jwin_crc(&j->staging, slot.pos, len, jpayload_seed(&j->geo));
 	slot.extent->crc = cpu_to_le32(crc);
 	m = (struct jmap) {

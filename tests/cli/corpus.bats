@@ -5,8 +5,7 @@
 # Seen red, each by at least one image: payload of what is not durable taken unverified; position, link, nonce, epoch or
 # uuid not compared; checksum of header, descriptor or superblock not checked; no barrier rule, barrier_crc ignored,
 # barrier_seq or ckpt_to_seq not taken for durable; holes and superblocks that are not the newest taken for the end;
-# records accepted beyond a hole; a slot that is newer or insane passed over; extents, durable_seq and next_desc unbounded;
-# the sum of a durable record not compared.
+# records accepted beyond a hole; a slot that is newer or insane passed over; extents, durable_seq and next_desc unbounded.
 
 bats_require_minimum_version 1.5.0
 

@@ -26,7 +26,7 @@ def payload_crc():
 
 
 @damaged("A part of a record that was durable is of a former lap, and the payload of both ends with a crc of its own.",
-         kernel="other")
+         kernel="eio")
 def former_lap_durable():
     log, before = sealed_lap()
     torn = log.commit(("data", 0, 15))

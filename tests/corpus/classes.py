@@ -12,8 +12,7 @@ IMAGES = {}
 class Image:
     """what, device; verify: exit code; keep: records that a recovery brings home, None: there is no recovery; handed:
     records accepted by a scan, more than keep if payload that was durable has rotted; kernel: accept, refuse, eio
-    (accepted, and reading the volume fails), other (accepted, and it shows other contents, as a read does not ask for the
-    sum of a record) or - (no such device can be made)."""
+    (accepted, and reading the volume fails) or - (no such device can be made)."""
 
     def __init__(self, what, verify, kernel, golden):
         self.what, self.verify, self.golden = what, verify, golden

@@ -69,8 +69,13 @@ def seed_of(nonce):
     return 0xffffffff ^ (nonce & 0xffffffff) ^ (nonce >> 32)
 
 
-def sum_of(data):
-    return sum(memoryview(data).cast("Q")) % (1 << 64)
+def payload_crc(seed, data):
+    for at in range(0, len(data), SECTOR):
+        even, odd = (b"".join(data[i:i + 8] for i in range(at + first, at + SECTOR, 16)) for first in (0, 8))
+        odd = crc(0, odd)
+        turned = (odd << 14 | odd >> 18) & 0xffffffff
+        seed = crc(crc(seed, even), turned.to_bytes(4, "little"))
+    return seed
 
 
 assert crc(0xffffffff, b"123456789") == 0x1cf96d7c

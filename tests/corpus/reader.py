@@ -12,7 +12,7 @@ import json
 import os
 import sys
 
-from docformat import CONSTANTS, SECTOR, STRUCTS, crc, number, seed_of, sum_of, text, without
+from docformat import CONSTANTS, SECTOR, STRUCTS, crc, number, payload_crc, seed_of, text, without
 
 SEQ_MAX, POS_MAX = CONSTANTS["JFMT_SEQ_MAX"], CONSTANTS["JFMT_POS_MAX"]
 KINDS = {CONSTANTS["JFMT_DATA"]: "data", CONSTANTS["JFMT_DISCARD"]: "discard", CONSTANTS["JFMT_ZEROES"]: "zeroes"}
@@ -83,8 +83,7 @@ class Record:
                 or field("crc") != crc(log.seed, without(block, "jfmt_record", "crc"))):
             raise ValueError("no header")
         self.block = block
-        for name in ("crc", "seq", "epoch", "prev_seq", "prev_crc", "len", "tail_pos", "tail_seq", "durable_seq", "nr_desc",
-                     "sum"):
+        for name in ("crc", "seq", "epoch", "prev_seq", "prev_crc", "len", "tail_pos", "tail_seq", "durable_seq", "nr_desc"):
             setattr(self, name, field(name))
         self.end = pos + self.len
         if not (self.prev_seq < self.seq <= SEQ_MAX and self.epoch <= SEQ_MAX
@@ -139,9 +138,8 @@ class Record:
                 payload += length
 
     def is_whole(self):
-        data = [(self.log.sectors(at, length), check) for kind, _, length, at, check in self.extents() if kind == "data"]
-        return (all(crc(self.log.seed, payload) == check for payload, check in data)
-                and sum_of(b"".join(payload for payload, _ in data)) == self.sum)
+        return all(payload_crc(self.log.seed, self.log.sectors(at, length)) == check
+                   for kind, _, length, at, check in self.extents() if kind == "data")
 
 
 class Log:

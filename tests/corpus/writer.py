@@ -6,7 +6,7 @@ were ever written; `home` is what is to be recovered, as long as the caller says
 """
 import hashlib
 
-from docformat import CONSTANTS, SECTOR, STRUCTS, crc, seed_of, sum_of
+from docformat import CONSTANTS, SECTOR, STRUCTS, crc, payload_crc, seed_of
 
 HOME_LEN = 2048
 DEVICE = 1 << 20
@@ -128,7 +128,7 @@ class Log:
             record.payload.append(record.pos + part[0] + unit + len(part[2]) // SECTOR if kind == "data" else None)
             if kind == "data":
                 data = self.data_of(record, home, length)
-                entry["crc"] = crc(self.seed, data)
+                entry["crc"] = payload_crc(self.seed, data)
             part[1].append(put(bytearray(16), "jfmt_extent", **entry))
             part[2] += data
         record.descriptors = [part[0] for part in parts]
@@ -151,7 +151,6 @@ class Log:
                 block = put(bytearray(size), struct, magic=CONSTANTS["JFMT_RECORD_MAGIC"], nr_desc=len(parts),
                             epoch=self.epoch, prev_seq=record.previous[0], prev_crc=record.previous[1], len=record.len,
                             tail_pos=self.head_tail[0], tail_seq=self.head_tail[1], durable_seq=self.durable,
-                            sum=sum_of(b"".join(data for _, _, data in parts)),
                             time_ms=1700000000000 + record.seq % 100000, flags=CONSTANTS["JFMT_RECORD_SYNC"], **common)
                 put(block, struct, **header)
             blocks.append((offset, block, data))

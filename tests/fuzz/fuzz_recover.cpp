@@ -116,8 +116,6 @@ private:
 			jfmt_record h;
 			memcpy(&h, &image_[at], sizeof(h));
 			follow(h.prev_crc);
-			if (flags_ & seal_payload)
-				h.sum = cpu_to_le64(sums_[seq]);
 			const __u32 before = le32_to_cpu(h.crc);
 			memcpy(&image_[at], &h, sizeof(h));
 			sealed_[before] = jdesc_seal(&g_, &image_[at]);
@@ -128,10 +126,7 @@ private:
 	{
 		const size_t unit = g_.unit * JFMT_SECTOR;
 		size_t payload = at + unit;
-		__le64 seq;
 
-		memcpy(&seq, &image_[at + offsetof(jfmt_record, seq)], sizeof(seq));
-		__u64 &sum = sums_[le64_to_cpu(seq)];
 		for (size_t i = 0; (flags_ & seal_payload) && i < extents && first + 16 * (i + 1) <= unit; i++) {
 			jfmt_extent x;
 			memcpy(&x, &image_[at + first + 16 * i], sizeof(x));
@@ -140,7 +135,6 @@ private:
 				continue;
 			x.crc = cpu_to_le32(jpayload_crc(jpayload_seed(&g_), &image_[payload], static_cast<__u32>(bytes)));
 			memcpy(&image_[at + first + 16 * i], &x, sizeof(x));
-			sum = jpayload_sum(sum, &image_[payload], static_cast<__u32>(bytes));
 			payload += bytes;
 		}
 	}
@@ -149,7 +143,6 @@ private:
 	const int flags_;
 	jgeo g_{};
 	std::map<__u32, __u32> sealed_;		// by the crc that it had
-	std::map<__u64, __u64> sums_;		// of payload, by the sequence of its record
 };
 
 class File {

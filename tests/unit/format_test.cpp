@@ -108,7 +108,6 @@ const std::map<std::string, Struct> kStructs = {
 		FIELD(jfmt_record, time_ms), FIELD(jfmt_record, flags),
 		FIELD(jfmt_record, nr_desc), FIELD(jfmt_record, nr_extents),
 		FIELD(jfmt_record, next_desc), ARRAY(jfmt_record, reserved),
-		FIELD(jfmt_record, sum), ARRAY(jfmt_record, reserved1),
 		FLEX(jfmt_record, extent)}}},
 	{"jfmt_desc", {sizeof(jfmt_desc), {
 		FIELD(jfmt_desc, magic), FIELD(jfmt_desc, crc), FIELD(jfmt_desc, nonce),

@@ -168,7 +168,6 @@ private:
 		std::vector<__u8> buf(g->unit * JFMT_SECTOR);
 		std::vector<size_t> desc{0};
 		__u32 room = jgeo_header_extents(g), in_desc = 0;
-		__u64 sum = 0;
 		std::vector<__u32> counts{0};
 
 		r.at.clear();
@@ -193,7 +192,6 @@ private:
 				buf.insert(buf.end(), data.begin(), data.end());
 				e.crc = cpu_to_le32(jpayload_crc(jpayload_seed(g), data.data(),
 								 data.size()));
-				sum = jpayload_sum(sum, data.data(), data.size());
 			}
 			memcpy(&buf[place], &e, sizeof(e));
 			counts.back() = ++in_desc;
@@ -227,7 +225,6 @@ private:
 		h.nr_desc = cpu_to_le16(desc.size());
 		h.nr_extents = cpu_to_le16(counts[0]);
 		h.next_desc = cpu_to_le32(next_of(desc, 0));
-		h.sum = cpu_to_le64(sum);
 		if (tweak)
 			tweak(h);
 		memcpy(buf.data(), &h, sizeof(h));

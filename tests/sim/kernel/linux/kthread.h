@@ -11,9 +11,6 @@
 #define PTR_ERR(p)		((long)(p))
 #define PTR_ERR_OR_ZERO(p)	(IS_ERR(p) ? (int)PTR_ERR(p) : 0)
 
-#define MIN_NICE	(-20)
-
-struct task_struct;
 struct kthread_work;
 typedef void (*kthread_work_func_t)(struct kthread_work *work);
 
@@ -22,17 +19,11 @@ struct kthread_work {
 	kthread_work_func_t func;
 };
 
-struct kthread_worker { struct task_struct *task; };
+struct kthread_worker { int unused; };
 
 struct kthread_worker *kthread_create_worker(unsigned int flags, const char *name, ...);
 void kthread_destroy_worker(struct kthread_worker *worker);
 void kthread_init_work(struct kthread_work *work, kthread_work_func_t func);
 bool kthread_queue_work(struct kthread_worker *worker, struct kthread_work *work);
 void kthread_flush_work(struct kthread_work *work);
-
-static inline void set_user_nice(struct task_struct *task, long nice)
-{
-	(void)task, (void)nice;
-}
-
 #endif

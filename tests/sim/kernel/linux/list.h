@@ -65,6 +65,9 @@ static inline void list_splice_init(struct list_head *from, struct list_head *to
 #define list_for_each_entry(p, h, member)						\
 	for (p = list_entry((h)->next, __typeof__(*p), member); &p->member != (h);	\
 	     p = list_entry(p->member.next, __typeof__(*p), member))
+#define list_for_each_entry_reverse(p, h, member)					\
+	for (p = list_entry((h)->prev, __typeof__(*p), member); &p->member != (h);	\
+	     p = list_entry(p->member.prev, __typeof__(*p), member))
 #define list_for_each_entry_safe(p, n, h, member)					\
 	for (p = list_entry((h)->next, __typeof__(*p), member),				\
 	     n = list_entry(p->member.next, __typeof__(*p), member); &p->member != (h);	\
