@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * sim [--seconds N] [--seed S] [--cases N] [--rollbacks N] [--exhaustive SCHEDULES] [--replay CASE] [--until-red]
+ * sim [--seconds N] [--seed S] [--cases N] [--like CASE] [--rollbacks N] [--exhaustive SCHEDULES] [--replay CASE]
+ *     [--until-red]
  *
+ * Cases are random ones; with --like they are that case by other schedules.
  * Runs cases and prints each violation shrunk, as a case to replay. Exit status: 0 nothing was violated, 1 something was,
  * 2 wrong usage.
  */
@@ -20,7 +22,7 @@ namespace {
 struct Options {
 	double seconds = 0;
 	uint64_t seed = 1, cases = 0, rollbacks = 0, exhaustive = 0;
-	std::string replay;
+	std::string replay, like;
 	bool until_red = false;
 };
 
@@ -59,14 +61,32 @@ void run(const Case &c, const char *kind, uint64_t number)
 	std::printf("#   again: tests/sim/build/sim --replay '%s'\n", small.text().c_str());
 }
 
-int replay()
+Case parsed(const std::string &text)
 {
 	Case c;
 
-	if (!Case::parse(options.replay, c)) {
-		std::fprintf(stderr, "sim: no case: %s\n", options.replay.c_str());
-		return 2;
+	if (Case::parse(text, c))
+		return c;
+	std::fprintf(stderr, "sim: no case: %s\n", text.c_str());
+	std::exit(2);
+}
+
+Case rescheduled(Case c, uint64_t number)
+{
+	Random r(number);
+
+	for (Generation &g : c.gens) {
+		g.seed = r.next();
+		if (r.chance(50))
+			g.pick = static_cast<uint32_t>(r.next());
 	}
+	return c;
+}
+
+int replay()
+{
+	const Case c = parsed(options.replay);
+
 	machine_log(true);
 	Violation v = run_case(c, totals, true);
 	std::printf("%s\n", v.any() ? "violated" : "nothing is violated");
@@ -111,6 +131,8 @@ int main(int argc, char **argv)
 			options.exhaustive = std::strtoull(value, nullptr, 10), i++;
 		else if (word == "--replay")
 			options.replay = value, i++;
+		else if (word == "--like")
+			options.like = value, i++;
 		else
 			return usage(argv[i]);
 	}
@@ -127,9 +149,10 @@ int main(int argc, char **argv)
 	}
 	if (options.cases || options.seconds) {
 		unsigned before = violations;
+		const Case like = options.like.empty() ? Case() : parsed(options.like);
 
-		for (uint64_t n = 0; (!options.cases || n < options.cases) && !over(); n++)
-			run(random_case(options.seed + n), "seed", options.seed + n);
+		for (uint64_t n = options.seed; (!options.cases || n < options.seed + options.cases) && !over(); n++)
+			run(options.like.empty() ? random_case(n) : rescheduled(like, n), "seed", n);
 		if (violations == before && !options.until_red)
 			std::printf("ok random cases from seed %llu on\n", static_cast<unsigned long long>(options.seed));
 	}
