@@ -32,7 +32,7 @@ int jfork_check(struct jsuper *sb, const struct jfork_ops *ops, void *ctx, void 
 		__u32 buf_sectors, __u64 *sector);
 
 /*
- * The home durably holds contents with this crc32c (seed 0) at @sector, or, if not
+ * The home durably holds contents with this jpayload_crc() (seed 0) at @sector, or, if not
  * @known, contents that nobody knows. A sector without an entry takes the place
  * of an older one. Any context.
  */

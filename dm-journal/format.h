@@ -70,7 +70,7 @@ struct jfmt_mark {
 
 struct jfmt_fp {
 	__le64	sector;			/* home sector */
-	__le32	crc;			/* crc32c of its contents, seed 0 */
+	__le32	crc;			/* payload checksum of its contents, seed 0 */
 	__le32	valid;			/* 1: in use */
 };
 
