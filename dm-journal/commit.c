@@ -15,7 +15,7 @@
 #include "journal.h"
 #include "trace.h"
 
-/* Epochs end where a flush or FUA arrives, elided or not: the next record starts a new one. */
+/* Epochs end where a flush or FUA arrives, elided or not: the next record starts a new one, if not the open one. */
 static void commit_end_epoch(struct journal *j)
 {
 	j->epoch++;
@@ -64,6 +64,8 @@ static void commit_wait_home(struct journal *j, struct jbio *b)
  * C1: everything that completed before is durable, or in owed_seq or older. If only FUA writes are
  * in the open record, which wait for it themselves, it goes on without this flush: what comes
  * into it from now on may come after this flush was acknowledged, so its epoch is a later one.
+ * With flush home even what is durable may have to go home: a FUA write of a former table, or one
+ * that failed because the home did.
  */
 void journal_flush(struct journal *j, struct bio *bio)
 {
@@ -73,7 +75,7 @@ void journal_flush(struct journal *j, struct bio *bio)
 
 	spin_lock_irq(&j->lock);
 	this_cpu_inc(j->stats->flushes);
-	target = j->owed_seq;
+	target = j->opts.flush_home ? j->next_seq - 1 : j->owed_seq;
 	if (j->open && target < j->open->seq)
 		j->open->epoch = j->epoch;
 	trace_journal_flush(j, target, j->durable.seq);
@@ -327,10 +329,7 @@ void journal_commit_work(struct kthread_work *work)
 		;
 }
 
-/*
- * What is submitted in map() goes out behind it, under a plug at the latest with the record after
- * it; so more than one write is left to the worker.
- */
+/* What is submitted in map() goes out behind it, so more than one write is left to the worker. */
 void journal_commit(struct journal *j)
 {
 	if (commit_next(j))

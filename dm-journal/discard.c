@@ -31,7 +31,7 @@ bool journal_discard(struct journal *j, struct bio *bio)
 			journal_end(bio, BLK_STS_IOERR);
 		return failed;
 	}
-	j->owed_seq = slot.rec->seq;
+	journal_write_order(j, bio, slot.rec);
 	spin_unlock_irq(&j->lock);
 
 	m = (struct jmap) {

@@ -232,7 +232,7 @@ struct journal {
 	u32		link_crc;
 	spinlock_t	absorb_lock;	/* overwrites inside an open record; nests nothing but the index */
 	struct jrec	rec[JOURNAL_RECS];	/* at seq % JOURNAL_RECS */
-	/* bios that wait, each list in order of arrival [lock] */
+	/* bios that wait: for a commit in order of their targets, else of arrival [lock] */
 	struct list_head deferred;	/* for space */
 	unsigned int	nr_deferred;
 	struct list_head commit_waiters;	/* for durable.seq to reach their target */
@@ -374,7 +374,11 @@ u32 jwin_crc(const struct jwin *w, struct jpos pos, u32 sectors, u32 seed);
 bool space_take(struct journal *j, struct jsec home, u32 len, enum jfmt_kind kind,
 		struct jslot *slot);
 bool space_close(struct journal *j);		/* close the open record; true: no copies are under way */
-void space_put(struct jslot *slot);		/* the copy is done; without lock, may submit the record */
+/*
+ * The slot's copy is done; without lock, may submit the record. Not for a caller under a plug, which
+ * would keep everybody's log write, unless he @waits for the record.
+ */
+void space_put(struct jslot *slot, bool waits);
 u32 space_weight(u32 len);			/* index entries that an extent is worth */
 u64 space_used(const struct journal *j);	/* sectors of the area that are not free */
 
@@ -382,6 +386,8 @@ u64 space_used(const struct journal *j);	/* sectors of the area that are not fre
 void journal_write(struct journal *j, struct bio *bio);
 void journal_defer(struct journal *j, struct bio *bio);		/* any process context */
 void journal_write_end(struct journal *j, struct bio *bio, struct jslot *slot);
+/* Where @bio is given its place, with the lock held. */
+void journal_write_order(struct journal *j, const struct bio *bio, const struct jrec *rec);
 void journal_admit_work(struct work_struct *work);
 void journal_kick_admission(struct journal *j);			/* any context */
 

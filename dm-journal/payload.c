@@ -26,7 +26,7 @@ static __u32 payload_turn(__u32 odd)
 	return odd << 14 | odd >> 18;
 }
 
-static __u32 payload_sector_generic(__u32 crc, const __u64 *word)
+static noinline __u32 payload_sector_generic(__u32 crc, const __u64 *word)
 {
 	__u64 even[PAYLOAD_WORDS / 2], odd[PAYLOAD_WORDS / 2];
 	unsigned int i;
@@ -50,8 +50,8 @@ static __u32 payload_sector_sse42(__u32 crc, const __u64 *word)
 
 #pragma GCC unroll 32
 	for (i = 0; i < PAYLOAD_WORDS; i += 2) {
-		asm("crc32q %1, %0" : "+r" (even) : "rm" (word[i]));
-		asm("crc32q %1, %0" : "+r" (odd) : "rm" (word[i + 1]));
+		asm("crc32q %1, %0" : "+r" (even) : "m" (word[i]));
+		asm("crc32q %1, %0" : "+r" (odd) : "m" (word[i + 1]));
 	}
 	asm("crc32l %1, %k0" : "+r" (even) : "r" (payload_turn(odd)));
 	return even;

@@ -102,12 +102,16 @@ bool space_close(struct journal *j)
 	return atomic_dec_and_test(&rec->writers);
 }
 
-void space_put(struct jslot *slot)
+void space_put(struct jslot *slot, bool waits)
 {
 	struct journal *j = slot->rec->j;
 
-	if (atomic_dec_and_test(&slot->rec->writers) || slot->ready)
+	if (!atomic_dec_and_test(&slot->rec->writers) && !slot->ready)
+		return;
+	if (waits || !current->plug)
 		journal_commit(j);
+	else
+		journal_kick_commit(j);
 }
 
 /*

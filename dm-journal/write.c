@@ -110,7 +110,7 @@ void journal_write_end(struct journal *j, struct bio *bio, struct jslot *slot)
 	} else {
 		journal_end(bio, BLK_STS_OK);
 	}
-	space_put(slot);
+	space_put(slot, wait);
 }
 
 /*
@@ -118,7 +118,7 @@ void journal_write_end(struct journal *j, struct bio *bio, struct jslot *slot)
  * record. Not only where it begins to wait: until then the next record may have opened, and
  * it takes writes that come after the FUA was acknowledged. [lock]
  */
-static void write_order(struct journal *j, struct bio *bio, const struct jrec *rec)
+void journal_write_order(struct journal *j, const struct bio *bio, const struct jrec *rec)
 {
 	if (bio->bi_opf & REQ_FUA)
 		j->epoch++;
@@ -163,11 +163,11 @@ static bool write_admit(struct journal *j, struct bio *bio, bool deferred)
 		if (*word & bit) {
 			slot.rec = j->open;
 			atomic_inc(&slot.rec->writers);
-			write_order(j, bio, slot.rec);
+			journal_write_order(j, bio, slot.rec);
 			spin_unlock_irq(&j->lock);
 			if (write_absorb(j, slot.rec, bio, home, len))
 				goto done;
-			space_put(&slot);
+			space_put(&slot, false);
 			spin_lock_irq(&j->lock);
 			if (j->nr_deferred && !deferred)
 				goto no_room;
@@ -178,7 +178,7 @@ static bool write_admit(struct journal *j, struct bio *bio, bool deferred)
 	throttle_charge(j, len);
 	word = write_filter(slot.rec, home, &bit);
 	*word |= bit;
-	write_order(j, bio, slot.rec);
+	journal_write_order(j, bio, slot.rec);
 	spin_unlock_irq(&j->lock);
 
 	jwin_copy_from_bio(&j->staging, slot.pos, bio);		/* W4 */

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # A device below that neither ends its I/O nor fails it: a disk that has gone to sleep, a path that is down, a network that
 # is. Each wait has a limit, and the kernel's hung-task detector is on.
-# Seen red: a flush that also waits for the home; one that does not wait for the open record; a suspend that is given up and
+# Seen red: a flush that also waits for the home; one that does not wait for the open record, or for what others wait for; a suspend that is given up and
 # goes on failing what has no room.
 # vm: sample=6.1
 
@@ -210,6 +210,20 @@ verify() {
 	for disk in sim-home sim-log; do dmsetup message $disk 0 restore; done
 	jbdctl open v "$home" "$log"
 	holds "$vol" 0 64 waiting
+}
+
+@test "the log hangs under a FUA write: a flush of somebody else does not wait for it" {
+	fill "$vol" 0 8 before dsync
+	hang log write
+	spawn fill "$vol" 64 8 fua dsync
+	pending=$!
+	wait_for 20 holds_back log
+	at_most sync "$vol"
+	runs $pending
+	release log
+	wait_for 20 ended $pending
+	wait $pending
+	holds "$vol" 64 8 fua
 }
 
 @test "the log hangs: what is acknowledged stays below inflight_kib, and writes behind it wait" {

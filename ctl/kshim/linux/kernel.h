@@ -13,6 +13,7 @@ static inline __le32 cpu_to_le32(__u32 v) { return htole32(v); }
 static inline __le64 cpu_to_le64(__u64 v) { return htole64(v); }
 
 #ifndef __cplusplus		/* where they would break the standard library's headers */
+#define noinline		__attribute__((__noinline__))
 #define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
 #define DIV_ROUND_UP(n, d)	(((n) + (d) - 1) / (d))
 

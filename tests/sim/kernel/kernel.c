@@ -331,6 +331,15 @@ void submit_bio_noacct(struct bio *bio)
 	simk_preempt();
 }
 
+struct task_struct *simk_current(void)
+{
+	static struct blk_plug plug;
+	static struct task_struct task;
+
+	task.plug = simk_random() & 1 ? &plug : NULL;
+	return &task;
+}
+
 static void wait_end_io(struct bio *bio)
 {
 	simk_wake(bio->bi_private);
