@@ -67,7 +67,7 @@ judge() {
 	if dmsetup create v --table "0 2048 journal $ckpt $log 4 idle_ms 0 staging_mib 1" 2> /dev/null; then
 		got=accept on_home=
 		if [ "${kernel[$name]}" = eio ]; then
-			got=$(judge_rotten)
+			got=$(judge_rotten "$name")
 		else
 			read -r volume_sum _ < <(get /dev/mapper/v /dev/stdout | sha256sum)
 			[ "$volume_sum" = "${sum[$name]}" ] || { echo "$name: the volume is not what log and home make"; good=; }
@@ -82,13 +82,23 @@ judge() {
 	[ "$good" ]
 }
 
-# judge_rotten: «eio» if exactly the sectors of the rotten extent cannot be read.
+# judge_rotten NAME: «eio» if the extent that jbdctl calls rotten cannot be read, and everything beside it can. It is read as a
+# whole: of a part of an extent there is no checksum.
 judge_rotten() {
-	local sector bad=
+	local sector at length
+	[[ $(jbdctl log verify "/tmp/images/$1" 2>&1) =~ 'home sectors '([0-9]+)\+([0-9]+) ]]
+	at=${BASH_REMATCH[1]} length=${BASH_REMATCH[2]}
+	if contents /dev/mapper/v "$at" "$length" > /dev/null 2>&1; then
+		echo 'accept, rot and all'
+		return
+	fi
 	for sector in {0..31}; do
-		contents /dev/mapper/v "$sector" 1 > /dev/null 2>&1 || bad+=" $sector"
+		if ((sector < at || sector >= at + length)) && ! contents /dev/mapper/v "$sector" 1 > /dev/null 2>&1; then
+			echo "eio of sector $sector as well"
+			return
+		fi
 	done
-	if [ "$bad" = ' 9' ]; then echo eio; else echo "accept with unreadable sectors$bad"; fi
+	echo eio
 }
 
 # group NAME
