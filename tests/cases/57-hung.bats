@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # A device below that neither ends its I/O nor fails it: a disk that has gone to sleep, a path that is down, a network that
 # is. Each wait has a limit, and the kernel's hung-task detector is on.
-# Seen red: a flush that also waits for the home; one that does not wait for the open record, or for what others wait for; a suspend that is given up and
-# goes on failing what has no room.
+# Seen red: a flush that also waits for the home, or for the FUA write of somebody else; one that does not wait for the open
+# record; a suspend that is given up and goes on failing what has no room.
 # vm: sample=6.1
 
 load helpers

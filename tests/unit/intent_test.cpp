@@ -16,23 +16,12 @@ extern "C" {
 #include "../../dm-checkpoint/intent_codec.h"
 }
 
+#include "checksums.h"
+
 namespace {
 
 constexpr __u64 kDevice = 16384;	// sectors
 constexpr __u64 kHome = 1 << 20;
-
-// crc32c a bit at a time, from the polynomial: shares no code with what it checks
-__u32 slow_crc32c(__u32 crc, const void *data, size_t bytes)
-{
-	const __u8 *p = static_cast<const __u8 *>(data);
-
-	for (; bytes; bytes--) {
-		crc ^= *p++;
-		for (int i = 0; i < 8; i++)
-			crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78 : 0);
-	}
-	return crc;
-}
 
 isuper example()
 {
