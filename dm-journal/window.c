@@ -93,65 +93,66 @@ void jwin_to_bio(const struct jwin *w, struct jpos pos, u32 sectors, struct bio 
 }
 
 /*
- * Most pieces are whole pages. For a length that it knows the compiler makes a string instruction, where the
- * memcpy() of some processors is a loop.
+ * Most pieces are whole pages, the others whole sectors. For a length that it knows the compiler
+ * makes a string instruction, where the memcpy() of some processors is a loop.
  */
 static void copy(void *to, const void *from, u32 bytes)
 {
-	if (bytes == PAGE_SIZE)
+	if (bytes == PAGE_SIZE) {
 		memcpy(to, from, PAGE_SIZE);
-	else
+		return;
+	}
+	for (; bytes >= JFMT_SECTOR; bytes -= JFMT_SECTOR) {
+		memcpy(to, from, JFMT_SECTOR);
+		to += JFMT_SECTOR;
+		from += JFMT_SECTOR;
+	}
+	if (bytes)
 		memcpy(to, from, bytes);
 }
 
-/* Copy the data of @bio, as far as its iterator reaches, to @pos. */
-void jwin_copy_from_bio(const struct jwin *w, struct jpos pos, struct bio *bio)
+/* Copy the data of @bio, as far as its iterator reaches, from or to @pos, a page or less at a time. */
+static __always_inline void jwin_copy_bio(const struct jwin *w, struct jpos pos, struct bio *bio,
+					  bool to_bio)
 {
 	struct bvec_iter iter;
 	struct bio_vec bv;
 	u32 skip = 0, room = 0;
-	char *to = NULL;
+	char *in = NULL;
 
-	bio_for_each_segment(bv, bio, iter) {
-		char *from = bvec_kmap_local(&bv);
+	bio_for_each_bvec(bv, bio, iter) {
 		u32 done = 0, n;
 
 		for (; done < bv.bv_len; done += n) {
+			u32 at = bv.bv_offset + done, offset = at % PAGE_SIZE;
+			struct page *page = bv.bv_page + at / PAGE_SIZE;
+			char *data = kmap_local_page(page);
+
 			if (!room)
-				to = jwin_piece(w, pos, skip, JWIN_CHUNK, &room);
-			n = min(room, bv.bv_len - done);
-			copy(to, from + done, n);
-			to += n;
+				in = jwin_piece(w, pos, skip, JWIN_CHUNK, &room);
+			n = min3(room, bv.bv_len - done, (u32)PAGE_SIZE - offset);
+			if (to_bio) {
+				copy(data + offset, in, n);
+				flush_dcache_page(page);
+			} else {
+				copy(in, data + offset, n);
+			}
+			kunmap_local(data);
+			in += n;
 			room -= n;
 			skip += n;
 		}
-		kunmap_local(from);
 	}
+}
+
+void jwin_copy_from_bio(const struct jwin *w, struct jpos pos, struct bio *bio)
+{
+	jwin_copy_bio(w, pos, bio, false);
 }
 
 void jwin_copy_to_bio(const struct jwin *w, struct jpos pos, struct bio *bio)
 {
-	struct bvec_iter iter;
-	struct bio_vec bv;
-	u32 skip = 0, room = 0;
-	char *from = NULL;
-
-	bio_for_each_segment(bv, bio, iter) {
-		char *to = bvec_kmap_local(&bv);
-		u32 done = 0, n;
-
-		for (; done < bv.bv_len; done += n) {
-			if (!room)
-				from = jwin_piece(w, pos, skip, JWIN_CHUNK, &room);
-			n = min(room, bv.bv_len - done);
-			copy(to + done, from, n);
-			from += n;
-			room -= n;
-			skip += n;
-		}
-		flush_dcache_page(bv.bv_page);
-		kunmap_local(to);
-	}
+	jwin_copy_bio(w, pos, bio, true);
 }
 
 /* Copy [@pos, @pos + @sectors) from one window to the other. */

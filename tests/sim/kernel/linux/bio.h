@@ -183,6 +183,7 @@ static inline void bio_advance_iter(const struct bio *bio, struct bvec_iter *ite
 	for (iter = (bio)->bi_iter; iter.bi_size && (bv = bio_iter_iovec(bio, iter), 1);	\
 	     bio_advance_iter(bio, &iter, bv.bv_len))
 
+#define kmap_local_page(p)	((char *)page_address(p))
 #define bvec_kmap_local(bv)	((char *)page_address((bv)->bv_page) + (bv)->bv_offset)
 #define kunmap_local(p)		((void)(p))
 #define flush_dcache_page(p)	((void)(p))
