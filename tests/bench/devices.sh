@@ -46,9 +46,9 @@ start() {
 	raw-log) dev=$log ;;
 	raw-home) dev=$home ;;
 	dm-linear) dev=$(mkdm linear linear "$log" 0) ;;
-	dm-integrity)	# formats itself when it is started with one sector, and then says how many it has
+	dm-integrity)	# formats itself when it is started with one block, and then says how many sectors it has
 		modprobe dm-integrity
-		dmsetup create in --table "0 1 integrity $log 0 4 J 2 internal_hash:crc32c block_size:4096" && dmsetup remove in
+		dmsetup create in --table "0 8 integrity $log 0 4 J 2 internal_hash:crc32c block_size:4096" && dmsetup remove in
 		sectors=$(od -An -tu8 -j16 -N8 "$log" | tr -d ' ')
 		dmsetup create in --table "0 $sectors integrity $log 0 4 J 2 internal_hash:crc32c block_size:4096"
 		dev=/dev/mapper/in
@@ -131,12 +131,13 @@ counters() {
 		if [ "$d" ]; then io_of "$d"; else echo 0 0 0 0 0 0 0; fi
 	done | jq -sRc 'split("\n") | map(select(. != "") | split(" ") | map(tonumber))'
 }
-# Sets busy_ns: for how long the processor was busy so far. It starts no process, which would count as well.
-busy() {
-	local now word
-	read -r now _ < /proc/uptime
+# Sets up and idle, of the processor, so far, in units of 10 ms. It starts no process, which would count as well.
+idle() {
+	local word
+	read -r up _ < /proc/uptime
+	up=${up/./}
 	while read -r -a word && [ "${word[0]}" != cpu0 ]; do :; done < /proc/stat
-	busy_ns=$((${now/./} * 10000000 - (word[4] + word[5]) * 10000000))
+	idle=$((word[4] + word[5]))
 }
 exec 9<> <(:)
 pause() { read -r -t "$1" -u 9 || :; }

@@ -12,9 +12,10 @@ write_region() {
 	fio --name=fill --filename="$dev" --direct=1 --rw=write --bs=64k --offset="$1m" --size="$2m" --end_fsync=1 --refill_buffers > /dev/null
 }
 
-# An ext4 of one size, wherever it lies.
+# An ext4 of one size, wherever it lies. What was never written to dm-integrity has no checksum and cannot be read.
 make_fs() {
 	mkdir -p /mnt/fs
+	[ "$dev" != /dev/mapper/in ] || dd if=/dev/zero of="$dev" bs=1M count=400 oflag=direct status=none || return
 	mke2fs -q -t ext4 -b 4096 -N 4096 -E lazy_itable_init=0,lazy_journal_init=0 "$dev" 400m && mount -o noatime "$dev" /mnt/fs
 }
 
@@ -37,25 +38,25 @@ make_postgres() {
 }
 
 # What must be there before the job; sets load, which runs it, args of fio, warm, the seconds before it is measured, and
-# window, those in which instructions are counted.
+# lead and window, when instructions are counted: from those seconds on, or from its first I/O on, and for how many ms.
 # Bursts fit in the log; sustained loads are measured when it has long been full.
 prepare() {
 	local timed="--time_based --runtime=${RUNTIME:-2}" on="--filename=$dev --direct=1" small
-	load=fio_load warm=0 window=1 small="$on --size=256m"
+	load=fio_load warm=0 lead=0.5 window=1000 small="$on --size=256m"
 	case $1 in
 	fsync-j*) args="$small --rw=randwrite --bs=4k --ioengine=psync --fsync=1 --numjobs=${1#fsync-j} $timed" ;;
 	fsync512-j*) args="$small --rw=randwrite --bs=512 --ioengine=psync --fsync=1 --numjobs=${1#fsync512-j} $timed" ;;
 	fua-j*) args="$small --rw=randwrite --bs=4k --ioengine=psync --sync=dsync --numjobs=${1#fua-j} $timed" ;;
-	random-j8) args="$small --rw=randwrite --bs=4k --ioengine=psync --numjobs=8 --io_size=32m" ;;
+	random-j8) lead=io window=200; args="$small --rw=randwrite --bs=4k --ioengine=psync --numjobs=8 --io_size=32m" ;;
 	zipf-j8) args="$small --rw=randwrite --random_distribution=zipf:1.2 --bs=4k --ioengine=psync --fsync=1 --numjobs=8 $timed" ;;
-	seq-1m) args="$small --rw=write --bs=1m --ioengine=libaio --iodepth=4" ;;
+	seq-1m) lead=io window=100; args="$small --rw=write --bs=1m --ioengine=libaio --iodepth=4" ;;
 	# the last 64 MiB of writes are not what is read, so staging does not serve it
 	read-dirty-j8) write_region 0 128; args="$on --rw=randread --bs=4k --ioengine=psync --numjobs=8 --size=64m $timed" ;;
 	read-clean-j8) args="$on --rw=randread --bs=4k --ioengine=psync --numjobs=8 --size=64m $timed" ;;
 	read-mixed-j8) write_region 64 128; args="$on --rw=randread --bs=4k --ioengine=psync --numjobs=8 --size=128m $timed" ;;
 	mixed-70-30-j8) write_region 0 128; args="$on --rw=randrw --rwmixread=70 --bs=4k --ioengine=psync --numjobs=8 --size=64m $timed" ;;
 	sustained-j8 | sustained-zipf-j8 | sustained-seq)
-		warm=$WARM window=$((SUSTAINED - 2))
+		warm=$WARM window=$((SUSTAINED * 1000 - 2000))
 		args="$on --fsync=1 --ioengine=psync --time_based --ramp_time=$WARM --runtime=$SUSTAINED"
 		case $1 in
 		sustained-j8) args+=" --size=8g --rw=randwrite --bs=4k --numjobs=8" ;;
@@ -67,7 +68,7 @@ prepare() {
 		[ "$dev" = "$home" ] || fio --name=dirty --filename="$dev" --direct=1 --rw=randwrite --bs=4k --ioengine=psync --fsync=1 \
 			--numjobs=8 --size=8g --number_ios=4096 --randseed=3 > /dev/null
 		args="$on --rw=randread --bs=4k --ioengine=psync --offset=16g --size=8g --time_based --runtime=30"
-		window=25
+		window=25000
 		;;
 	dirty-*)	# so many sectors that stand alone, then fsync-j1
 		# shellcheck disable=SC2086
@@ -76,7 +77,7 @@ prepare() {
 		args="$on --size=32g --rw=randwrite --bs=4k --ioengine=psync --fsync=1 $timed"
 		;;
 	ext4-fsync-j4)
-		make_fs
+		make_fs || return
 		args="--directory=/mnt/fs --rw=write --bs=4k --size=64m --fallocate=none --ioengine=psync --fsync=1 --numjobs=4 $timed"
 		;;
 	sqlite) make_fs && shop new /mnt/fs/shop.db 2000 && sync; load=sqlite_load ;;
@@ -155,9 +156,24 @@ writes_back() {
 	esac
 }
 
+ms_pause() { pause "$(($1 / 1000)).$(printf %03d $(($1 % 1000)))"; }
+
+# Until it is time to count the instructions of PID. No process is started for it: a burst would wait for that.
+until_due() {
+	local stat none=''
+	if [ "$lead" != io ]; then pause "$lead"; return; fi
+	while [ -d "/proc/$1" ]; do
+		read -r -a stat < "$dev_stat"
+		none=${none:-$((stat[0] + stat[4]))}
+		[ $((stat[0] + stat[4])) = "$none" ] || return
+		pause 0.01
+	done
+}
+
 # job MODEL CONTENDER NAME
 job() {
-	local first before after last=null pid at busy_ns draining='' running=null
+	local first before after last=null pid up idle since was_idle busy=null draining='' running=null dev_stat
+	dev_stat=/sys/dev/block/$(stat -L -c %Hr:%Lr "$dev")/stat
 	first=$(counters)
 	prepare "$3" || return
 	before=$(counters)
@@ -165,12 +181,12 @@ job() {
 	$load &
 	pid=$!
 	if [ "$warm" -gt 0 ]; then pause "$warm"; before=$(counters); fi
-	pause 0.5
-	busy
-	at=$busy_ns
-	pause $window
-	busy
-	[ -d /proc/$pid ] && busy_ns=$(((busy_ns - at) / window)) || busy_ns=null
+	until_due $pid
+	idle
+	since=$up was_idle=$idle
+	ms_pause $window
+	idle
+	[ ! -d /proc/$pid ] || busy=$((1000000000 - (idle - was_idle) * 1000000000 / (up - since)))
 	wait $pid
 	after=$(counters)
 	if [ "$3" = read-ckpt-j1 ]; then writes_back "$2" && running=true || running=false; fi
@@ -180,7 +196,7 @@ job() {
 		last=$(counters)
 	fi
 	jq -c --arg model "$1" --arg who "$2" --arg job "$3" --argjson first "$first" --argjson a "$before" --argjson b "$after" \
-		--argjson last "$last" --argjson busy $busy_ns --argjson checkpointing $running '
+		--argjson last "$last" --argjson busy $busy --argjson checkpointing $running '
 		def log: 0; def home: 1; def intent: 2; def dev: 3;
 		def reads: 0; def writes: 2; def written: 3; def flushes: 4; def seeks: 5; def ms: 6;
 		. as $l
