@@ -111,7 +111,10 @@ static void copy(void *to, const void *from, u32 bytes)
 		memcpy(to, from, bytes);
 }
 
-/* Copy the data of @bio, as far as its iterator reaches, from or to @pos, a page or less at a time. */
+/*
+ * Copy the data of @bio, as far as its iterator reaches, from or to @pos, a page or less at a time. That is what
+ * bio_for_each_segment() would give, for 10 000 instructions a MiB more.
+ */
 static __always_inline void jwin_copy_bio(const struct jwin *w, struct jpos pos, struct bio *bio,
 					  bool to_bio)
 {

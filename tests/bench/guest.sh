@@ -38,25 +38,25 @@ make_postgres() {
 }
 
 # What must be there before the job; sets load, which runs it, args of fio, warm, the seconds before it is measured, and
-# lead and window, when instructions are counted: from those seconds on, or from its first I/O on, and for how many ms.
+# lead and window, when instructions are counted: from those seconds on, or from its first I/O on, and for how many seconds.
 # Bursts fit in the log; sustained loads are measured when it has long been full.
 prepare() {
 	local timed="--time_based --runtime=${RUNTIME:-2}" on="--filename=$dev --direct=1" small
-	load=fio_load warm=0 lead=0.5 window=1000 small="$on --size=256m"
+	load=fio_load warm=0 lead=0.5 window=1 small="$on --size=256m"
 	case $1 in
 	fsync-j*) args="$small --rw=randwrite --bs=4k --ioengine=psync --fsync=1 --numjobs=${1#fsync-j} $timed" ;;
 	fsync512-j*) args="$small --rw=randwrite --bs=512 --ioengine=psync --fsync=1 --numjobs=${1#fsync512-j} $timed" ;;
 	fua-j*) args="$small --rw=randwrite --bs=4k --ioengine=psync --sync=dsync --numjobs=${1#fua-j} $timed" ;;
-	random-j8) lead=io window=200; args="$small --rw=randwrite --bs=4k --ioengine=psync --numjobs=8 --io_size=32m" ;;
+	random-j8) lead=io window=0.2; args="$small --rw=randwrite --bs=4k --ioengine=psync --numjobs=8 --io_size=32m" ;;
 	zipf-j8) args="$small --rw=randwrite --random_distribution=zipf:1.2 --bs=4k --ioengine=psync --fsync=1 --numjobs=8 $timed" ;;
-	seq-1m) lead=io window=100; args="$small --rw=write --bs=1m --ioengine=libaio --iodepth=4" ;;
+	seq-1m) lead=io window=0.1; args="$small --rw=write --bs=1m --ioengine=libaio --iodepth=4" ;;
 	# the last 64 MiB of writes are not what is read, so staging does not serve it
 	read-dirty-j8) write_region 0 128; args="$on --rw=randread --bs=4k --ioengine=psync --numjobs=8 --size=64m $timed" ;;
 	read-clean-j8) args="$on --rw=randread --bs=4k --ioengine=psync --numjobs=8 --size=64m $timed" ;;
 	read-mixed-j8) write_region 64 128; args="$on --rw=randread --bs=4k --ioengine=psync --numjobs=8 --size=128m $timed" ;;
 	mixed-70-30-j8) write_region 0 128; args="$on --rw=randrw --rwmixread=70 --bs=4k --ioengine=psync --numjobs=8 --size=64m $timed" ;;
 	sustained-j8 | sustained-zipf-j8 | sustained-seq)
-		warm=$WARM window=$((SUSTAINED * 1000 - 2000))
+		warm=$WARM window=$((SUSTAINED - 2))
 		args="$on --fsync=1 --ioengine=psync --time_based --ramp_time=$WARM --runtime=$SUSTAINED"
 		case $1 in
 		sustained-j8) args+=" --size=8g --rw=randwrite --bs=4k --numjobs=8" ;;
@@ -68,7 +68,7 @@ prepare() {
 		[ "$dev" = "$home" ] || fio --name=dirty --filename="$dev" --direct=1 --rw=randwrite --bs=4k --ioengine=psync --fsync=1 \
 			--numjobs=8 --size=8g --number_ios=4096 --randseed=3 > /dev/null
 		args="$on --rw=randread --bs=4k --ioengine=psync --offset=16g --size=8g --time_based --runtime=30"
-		window=25000
+		window=25
 		;;
 	dirty-*)	# so many sectors that stand alone, then fsync-j1
 		# shellcheck disable=SC2086
@@ -156,8 +156,6 @@ writes_back() {
 	esac
 }
 
-ms_pause() { pause "$(($1 / 1000)).$(printf %03d $(($1 % 1000)))"; }
-
 # Until it is time to count the instructions of PID. No process is started for it: a burst would wait for that.
 until_due() {
 	local stat none=''
@@ -184,7 +182,7 @@ job() {
 	until_due $pid
 	idle
 	since=$up was_idle=$idle
-	ms_pause $window
+	pause $window
 	idle
 	[ ! -d /proc/$pid ] || busy=$((1000000000 - (idle - was_idle) * 1000000000 / (up - since)))
 	wait $pid
@@ -218,10 +216,10 @@ ios_of() { io_of "$1" | awk '{ print $1 + $3 }'; }
 
 # profiled NAME: two seconds out of the middle of the job are marked; of a burst all of it, fio's start included.
 profiled() {
-	local before lead=0.5 middle='pause 2'
+	local before middle='pause 2'
 	RUNTIME=4
 	prepare "$1" || return
-	case $1 in seq-1m | random-j8) lead=0 middle='wait' ;; esac
+	if [ "$lead" = io ]; then lead=0 middle='wait'; fi
 	awk '$2 ~ /[tT]/ { print "symbol", $1, $3, $4 }' /proc/kallsyms
 	$load &
 	pause $lead
