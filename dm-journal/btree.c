@@ -180,8 +180,10 @@ bool jbt_seek(const struct jbt *t, struct jbt_cursor *c, __u64 key)
 	struct jbt_node *n = t->root;
 	unsigned int level = t->depth;
 
-	if (!n)
+	if (!n) {
+		c->slot[0] = -1;
 		return false;
+	}
 	key |= (1ull << JBT_KEY_SHIFT) - 1;
 	while (level--) {
 		c->node[level] = n;

@@ -72,7 +72,7 @@ void jbt_pool_return(struct jbt_pool *p, long nodes);	/* of a promise; below 0: 
 /*
  * The last entry whose key is not above @key, as far as the leaf where @key
  * belongs has one: else slot[0] is -1 and jbt_step() finds the neighbours.
- * False: the tree is empty.
+ * False: the tree is empty, and neither does jbt_step() find any.
  */
 bool jbt_seek(const struct jbt *t, struct jbt_cursor *c, __u64 key);
 

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * The index: regions, shards, and which of two extents is the newer. What it
- * promises stands in index.h.
+ * The index: regions and shards, and what happens to older runs when a newer
+ * one arrives. What it promises stands in index.h.
  *
  * Always true, whenever the lock of a shard is free: the entries of its tree
  * are disjoint and none crosses the border of a region; all entries of a region
  * are in one shard; every position is less than JINDEX_AREA_MAX below the
- * shard's newest, so that its lower bits say all; an entry has a check only
- * while it is exactly one inserted extent.
+ * shard's newest, so that its lower bits say all.
  *
  * It is memory only: a crash leaves nothing of it.
  */
@@ -20,23 +19,7 @@
 
 #include "btree.h"
 #include "index.h"
-
-/* The home is hashed to shards by regions of 4 MiB. */
-#define REGION_SHIFT	13
-#define REGION		(1u << REGION_SHIFT)
-
-/*
- * An entry: key = home (44 bits), length (14), kind (2), unused (3), has_check (1);
- * val = position modulo 2^46, check (16). A larger home sector is a larger key.
- */
-#define KEY_HOME_SHIFT	JBT_KEY_SHIFT
-#define KEY_LEN_SHIFT	6
-#define KEY_KIND_SHIFT	4
-#define KEY_CHECK	1ull
-#define KEY_LEN_MASK	((1ull << (KEY_HOME_SHIFT - KEY_LEN_SHIFT)) - 1)
-#define VAL_POS_SHIFT	16
-#define POS_BITS	46
-#define POS_MASK	((1ull << POS_BITS) - 1)
+#include "run.h"
 
 struct jshard {
 	spinlock_t	lock;
@@ -59,90 +42,6 @@ struct jindex {
 	struct jshard	shard[];
 };
 
-/* An extent within one region, or an entry taken apart. */
-struct jrun {
-	__u64		home, end;		/* sectors */
-	enum jfmt_kind	kind;
-	__u64		pos;			/* modulo 2^46 if it comes from an entry */
-	bool		has_check;
-	__u16		check;
-};
-
-static struct jrun run_of(const struct jbt_entry *e)
-{
-	struct jrun r = {
-		.home = e->key >> KEY_HOME_SHIFT,
-		.kind = (enum jfmt_kind)(e->key >> KEY_KIND_SHIFT & 3),
-		.pos = e->val >> VAL_POS_SHIFT,
-		.has_check = e->key & KEY_CHECK,
-		.check = (__u16)e->val,
-	};
-
-	r.end = r.home + (e->key >> KEY_LEN_SHIFT & KEY_LEN_MASK);
-	return r;
-}
-
-static struct jbt_entry entry_of(const struct jrun *r)
-{
-	struct jbt_entry e = {
-		.key = r->home << KEY_HOME_SHIFT | (r->end - r->home) << KEY_LEN_SHIFT |
-		       (__u64)r->kind << KEY_KIND_SHIFT | (r->has_check ? KEY_CHECK : 0),
-		.val = (r->pos & POS_MASK) << VAL_POS_SHIFT | (r->has_check ? r->check : 0),
-	};
-
-	return e;
-}
-
-/* The part [home, end) of @r. */
-static struct jrun run_cut(const struct jrun *r, __u64 home, __u64 end)
-{
-	struct jrun part = *r;
-
-	part.home = home;
-	part.end = end;
-	if (r->kind == JFMT_DATA)
-		part.pos += home - r->home;
-	part.has_check = r->has_check && home == r->home && end == r->end;
-	return part;
-}
-
-/* Are they one run, @b right behind @a? */
-static bool run_joins(const struct jrun *a, const struct jrun *b)
-{
-	__u64 step = a->kind == JFMT_DATA ? a->end - a->home : 0;
-
-	return a->end == b->home && a->end % REGION && a->kind == b->kind &&
-	       !((a->pos + step - b->pos) & POS_MASK);
-}
-
-/* @p - @q, for positions that are less than 2^45 apart */
-static __s64 pos_diff(__u64 p, __u64 q)
-{
-	return (__s64)((p - q) << (64 - POS_BITS)) >> (64 - POS_BITS);
-}
-
-/* Which sectors of @old does @new hide? False: none. */
-static bool run_hides(const struct jrun *new, const struct jrun *old, __u64 *from, __u64 *to)
-{
-	/* how far new is ahead if they met at the sector where new starts */
-	__s64 ahead = pos_diff(new->pos, old->pos);
-	__s64 low = max(new->home, old->home), high = min(new->end, old->end);
-
-	if (new->kind == JFMT_DATA && old->kind == JFMT_DATA) {
-		if (ahead + (__s64)(old->home - new->home) < 0)
-			return false;
-	} else if (new->kind == JFMT_DATA) {
-		low = max(low, (__s64)new->home - ahead);
-	} else if (old->kind == JFMT_DATA) {
-		high = min(high, (__s64)old->home + ahead);
-	} else if (ahead < 0) {
-		return false;
-	}
-	*from = low;
-	*to = high;
-	return low < high;
-}
-
 static void shard_count(struct jshard *sh, const struct jrun *r, int sign)
 {
 	sh->entries += sign;
@@ -162,6 +61,12 @@ static void shard_del(struct jshard *sh, struct jbt_cursor *c, unsigned int coun
 		jbt_del(&sh->tree, c, count);
 }
 
+/* To the last entry that starts at @home or before, as far as there is one in its leaf. */
+static void shard_seek(const struct jshard *sh, struct jbt_cursor *c, __u64 home)
+{
+	jbt_seek(&sh->tree, c, home << KEY_HOME_SHIFT);
+}
+
 /*
  * Replace the entry at the cursor, which is @old, by @new, which lies between the
  * same neighbours. A later start may belong to the next leaf, unless the leaf
@@ -176,7 +81,7 @@ static void shard_set(struct jshard *sh, struct jbt_cursor *c, const struct jrun
 		shard_count(sh, new, 1);
 	} else {
 		shard_del(sh, c, 1);
-		jbt_seek(&sh->tree, c, new->home << KEY_HOME_SHIFT);
+		shard_seek(sh, c, new->home);
 		shard_put(sh, c, new);
 	}
 }
@@ -184,8 +89,7 @@ static void shard_set(struct jshard *sh, struct jbt_cursor *c, const struct jrun
 /* The entry that holds @home or else the first behind it. False: neither. */
 static bool shard_find(const struct jshard *sh, struct jbt_cursor *c, __u64 home, struct jrun *r)
 {
-	if (!jbt_seek(&sh->tree, c, home << KEY_HOME_SHIFT))
-		return false;
+	shard_seek(sh, c, home);
 	if (c->slot[0] >= 0 || jbt_step(&sh->tree, c, -1)) {
 		*r = run_of(jbt_at(c));
 		if (r->end > home)
@@ -223,7 +127,7 @@ static void shard_carve(struct jshard *sh, const struct jrun *new)
 			shard_set(sh, &c, &old, &part);
 			if (to < old.end) {
 				part = run_cut(&old, to, old.end);
-				jbt_seek(&sh->tree, &c, to << KEY_HOME_SHIFT);
+				shard_seek(sh, &c, to);
 				shard_put(sh, &c, &part);
 			}
 			continue;
@@ -245,86 +149,103 @@ static void shard_carve(struct jshard *sh, const struct jrun *new)
 }
 
 /*
- * Put @new in the place of @old, the entry at the cursor, if it covers just that and joins neither
- * neighbour; @right is the one behind, or NULL. This is what most overwrites are. False: it is not so.
+ * Put @new, whose start the cursor is at, between two entries or in the place of just one that is older, if it
+ * joins neither neighbour: so it is with most random writes. False: it is not so, or a neighbour is in another
+ * leaf, and nothing has happened.
  */
-static bool shard_replace(struct jshard *sh, struct jbt_cursor *c, const struct jrun *old,
-			  const struct jrun *right, const struct jrun *new)
+static noinline bool shard_fill_alone(struct jshard *sh, struct jbt_cursor *c,
+				      const struct jrun *new)
 {
-	struct jbt_cursor before = *c;
-	struct jrun left;
+	int slot = c->slot[0];
+	struct jrun old, near;
 	__u64 from, to;
 
-	if (old->home != new->home || old->end != new->end || !run_hides(new, old, &from, &to) ||
-	    to - from != new->end - new->home || (right && run_joins(new, right)))
+	if (slot < 0 || slot + 1 >= (int)c->node[0]->nr)
 		return false;
-	if (jbt_step(&sh->tree, &before, -1)) {
-		left = run_of(jbt_at(&before));
-		if (run_joins(&left, new))
+	near = run_of(jbt_at(c) + 1);
+	if (near.home < new->end || run_joins(new, &near))
+		return false;
+	old = run_of(jbt_at(c));
+	if (old.end <= new->home) {
+		if (run_joins(&old, new))
 			return false;
+		shard_put(sh, c, new);
+		return true;
 	}
-	shard_set(sh, c, old, new);
+	if (!slot || old.home != new->home || old.end != new->end || !run_hides(new, &old, &from, &to) ||
+	    to - from != new->end - new->home)
+		return false;
+	near = run_of(jbt_at(c) - 1);
+	if (run_joins(&near, new))
+		return false;
+	shard_set(sh, c, &old, new);
 	return true;
 }
 
 /*
- * Put @new where no newer entry is, joined with its neighbours where it continues them. What
- * it hides is taken out first; most writes hide nothing.
+ * Put @part, whose start the cursor is at, where nothing is, joined with @left, the entry at @before, and @right,
+ * the one at @after. NULL: it does not join that one.
  */
-static void shard_fill(struct jshard *sh, const struct jrun *new)
+static void shard_fill_gap(struct jshard *sh, struct jbt_cursor *c, struct jrun part,
+			   struct jbt_cursor *before, const struct jrun *left,
+			   struct jbt_cursor *after, const struct jrun *right)
 {
-	struct jbt_cursor c, before, after;
+	if (right) {
+		part.end = right->end;
+		part.has_check = false;
+		shard_count(sh, right, -1);
+	}
+	if (left) {
+		part.home = left->home;
+		part.pos = left->pos;
+		part.has_check = false;
+		shard_set(sh, before, left, &part);
+	}
+	if (right)
+		shard_del(sh, after, 1);
+	if (right && !left)
+		shard_seek(sh, c, part.home);
+	if (!left)
+		shard_put(sh, c, &part);
+}
+
+/*
+ * Put @new, whose start the cursor is at, where no newer entry is. What it hides is taken out first; most
+ * writes hide nothing.
+ */
+static noinline void shard_fill(struct jshard *sh, struct jbt_cursor *c, const struct jrun *new)
+{
+	struct jbt_cursor before, after;
 	struct jrun left, right, part;
 	__u64 at = new->home;
 	bool carved = false;
 
-	while (at < new->end) {
-		bool empty = !jbt_seek(&sh->tree, &c, at << KEY_HOME_SHIFT);
+	for (;;) {
 		bool has_left, has_right;
 
-		before = c;
-		has_left = !empty && (c.slot[0] >= 0 || jbt_step(&sh->tree, &before, -1));
+		before = *c;
+		has_left = c->slot[0] >= 0 || jbt_step(&sh->tree, &before, -1);
 		if (has_left)
 			left = run_of(jbt_at(&before));
-		after = c;
-		has_right = !empty && jbt_step(&sh->tree, &after, 1);
+		after = *c;
+		has_right = jbt_step(&sh->tree, &after, 1);
 		if (has_right)
 			right = run_of(jbt_at(&after));
-		if (has_left && left.end == new->end &&
-		    shard_replace(sh, &before, &left, has_right ? &right : NULL, new))
-			return;
-		if (!carved && ((has_left && left.end > at) ||
-				(has_right && right.home < new->end))) {
+		if (!carved && ((has_left && left.end > at) || (has_right && right.home < new->end))) {
 			shard_carve(sh, new);
 			carved = true;
-			continue;
-		}
-		if (has_left && left.end > at) {
+		} else if (has_left && left.end > at) {
 			at = left.end;
-			continue;
+		} else {
+			part = run_cut(new, at, has_right ? min(new->end, right.home) : new->end);
+			at = part.end;
+			shard_fill_gap(sh, c, part,
+				       &before, has_left && run_joins(&left, &part) ? &left : NULL,
+				       &after, has_right && run_joins(&part, &right) ? &right : NULL);
 		}
-		part = run_cut(new, at, has_right ? min(new->end, right.home) : new->end);
-		at = part.end;
-		has_left = has_left && run_joins(&left, &part);
-		has_right = has_right && run_joins(&part, &right);
-
-		if (has_right) {
-			part.end = right.end;
-			part.has_check = false;
-			shard_count(sh, &right, -1);
-		}
-		if (has_left) {
-			part.home = left.home;
-			part.pos = left.pos;
-			part.has_check = false;
-			shard_set(sh, &before, &left, &part);
-		}
-		if (has_right)
-			shard_del(sh, &after, 1);
-		if (has_right && !has_left)
-			jbt_seek(&sh->tree, &c, part.home << KEY_HOME_SHIFT);
-		if (!has_left)
-			shard_put(sh, &c, &part);
+		if (at >= new->end)
+			return;
+		shard_seek(sh, c, at);
 	}
 }
 
@@ -451,33 +372,37 @@ void jindex_unreserve(struct jindex *ix, __u32 len)
 
 void jindex_insert(struct jindex *ix, const struct jmap *m)
 {
-	struct jrun all = {
-		.home = m->home.v, .end = m->home.v + m->len, .kind = m->kind,
-		.pos = m->pos.v, .has_check = m->has_check, .check = m->check,
+	struct jrun part = {
+		.home = m->home.v, .kind = m->kind, .pos = m->pos.v, .check = m->check,
 	};
-	__u64 newest = m->pos.v + (m->kind == JFMT_DATA ? m->len : 0);
+	__u64 end = m->home.v + m->len, newest = m->pos.v;
 	long left = jindex_need(m->len);
-	__u64 at, end;
+	struct jbt_cursor c;
 
+	if (m->kind == JFMT_DATA)
+		newest += m->len;
 	if (atomic_long_read(&ix->longs)) {
 		atomic_long_add(JBT_DEPTH, &ix->lent);
 		left -= JBT_DEPTH;
 	}
-	if (WARN_ON_ONCE(all.end > JINDEX_HOME_MAX))
-		all.end = all.home;
-	for (at = all.home; at < all.end; at = end) {
-		struct jshard *sh = shard_of(ix, at);
-		struct jrun part;
+	if (WARN_ON_ONCE(end > JINDEX_HOME_MAX))
+		end = part.home;
+	for (; part.home < end; part.home = part.end) {
+		struct jshard *sh = shard_of(ix, part.home);
 		long taken;
 
-		end = region_end(at, all.end);
-		part = run_cut(&all, at, end);
+		part.end = region_end(part.home, end);
+		part.has_check = m->has_check && part.end - part.home == m->len;
 		spin_lock(&sh->lock);
 		taken = sh->tree.taken;
 		sh->newest = max(sh->newest, newest);
-		shard_fill(sh, &part);
+		shard_seek(sh, &c, part.home);
+		if (!shard_fill_alone(sh, &c, &part))
+			shard_fill(sh, &c, &part);
 		left -= sh->tree.taken - taken;
 		spin_unlock(&sh->lock);
+		if (part.kind == JFMT_DATA)
+			part.pos += part.end - part.home;
 	}
 	WARN_ON_ONCE(left < 0 && !jindex_long(m->len));
 	jindex_settle(ix, m->len, left);

@@ -118,7 +118,7 @@ struct jrec {
 	void		*last;		/* descriptor, in staging; the header is one, too [lock] */
 	enum jrec_state	state;		/* [lock] */
 	atomic_t	writers;	/* copies under way, and one while it is open */
-	u64		seen[8];	/* filter of the home blocks it holds [lock] */
+	u64		seen[32];	/* filter of the home blocks it holds [lock] */
 	struct journal	*j;
 	struct bio	bio;
 	struct bio_vec	*vecs;
@@ -375,8 +375,8 @@ bool space_take(struct journal *j, struct jsec home, u32 len, enum jfmt_kind kin
 		struct jslot *slot);
 bool space_close(struct journal *j);		/* close the open record; true: no copies are under way */
 /*
- * The slot's copy is done; without lock, may submit the record. Not for a caller under a plug, which
- * would keep everybody's log write, unless he @waits for the record.
+ * The slot's copy is done; without lock, may submit the record. Not for a caller under a plug, which would keep
+ * the log write for a while, when others wait for a commit, unless he @waits for this one himself.
  */
 void space_put(struct jslot *slot, bool waits);
 u32 space_weight(u32 len);			/* index entries that an extent is worth */

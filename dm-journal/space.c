@@ -108,7 +108,7 @@ void space_put(struct jslot *slot, bool waits)
 
 	if (!atomic_dec_and_test(&slot->rec->writers) && !slot->ready)
 		return;
-	if (waits || !current->plug)
+	if (waits || !current->plug || !READ_ONCE(j->nr_waiting))
 		journal_commit(j);
 	else
 		journal_kick_commit(j);

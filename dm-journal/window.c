@@ -56,7 +56,7 @@ static struct page *jwin_page(const struct jwin *w, struct jpos pos, u32 skip,
 }
 
 /* The byte @skip behind @pos, and in @n how many of @most bytes from there on are in one piece. */
-static void *jwin_piece(const struct jwin *w, struct jpos pos, u32 skip, u32 most, u32 *n)
+static inline void *jwin_piece(const struct jwin *w, struct jpos pos, u32 skip, u32 most, u32 *n)
 {
 	u32 offset;
 	struct page *page = jwin_page(w, pos, skip, &offset);

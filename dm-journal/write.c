@@ -21,7 +21,7 @@
 
 static u64 *write_filter(struct jrec *rec, struct jsec home, u64 *bit)
 {
-	u32 h = hash_64(home.v / 8, 9);
+	u32 h = hash_64(home.v / 8, 11);
 
 	*bit = 1ull << (h % 64);
 	return &rec->seen[h / 64];
@@ -220,13 +220,16 @@ void journal_kick_admission(struct journal *j)
 
 void journal_defer(struct journal *j, struct bio *bio)
 {
+	bool first;
+
 	spin_lock_irq(&j->lock);
 	list_add_tail(&jbio_of(bio)->list, &j->deferred);
-	j->nr_deferred++;
+	first = !j->nr_deferred++;
 	spin_unlock_irq(&j->lock);
 	this_cpu_inc(j->stats->deferred);
 	trace_journal_defer(j, bio);
-	journal_kick_admission(j);
+	if (first)
+		journal_kick_admission(j);
 }
 
 /*
@@ -261,7 +264,7 @@ void journal_admit_work(struct work_struct *work)
 		if (!b || wait) {
 			spin_unlock_irq(&j->lock);
 			if (b)
-				mod_delayed_work(j->admit_wq, &j->admit_work, wait);
+				queue_delayed_work(j->admit_wq, &j->admit_work, wait);
 			return;
 		}
 		list_del(&b->list);
@@ -294,7 +297,7 @@ void journal_admit_work(struct work_struct *work)
 			journal_end(bio, status);
 		} else if (!served) {
 			journal_kick_checkpoint(j);
-			mod_delayed_work(j->admit_wq, &j->admit_work, HZ / 10);
+			queue_delayed_work(j->admit_wq, &j->admit_work, HZ / 10);
 			return;
 		}
 	}

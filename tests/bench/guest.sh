@@ -12,6 +12,13 @@ write_region() {
 	fio --name=fill --filename="$dev" --direct=1 --rw=write --bs=64k --offset="$1m" --size="$2m" --end_fsync=1 --refill_buffers > /dev/null
 }
 
+# 64 MiB that only the log has, in blocks that were written one by one, and what takes their place in staging.
+write_blocks() {
+	fio --name=fill --filename="$dev" --direct=1 --rw=randwrite --bs=4k --size=64m --ioengine=libaio --iodepth=16 --end_fsync=1 \
+		--refill_buffers > /dev/null
+	write_region 64 64
+}
+
 # An ext4 of one size, wherever it lies. What was never written to dm-integrity has no checksum and cannot be read.
 make_fs() {
 	mkdir -p /mnt/fs
@@ -50,9 +57,10 @@ prepare() {
 	random-j8) lead=io window=0.2; args="$small --rw=randwrite --bs=4k --ioengine=psync --numjobs=8 --io_size=32m" ;;
 	zipf-j8) args="$small --rw=randwrite --random_distribution=zipf:1.2 --bs=4k --ioengine=psync --fsync=1 --numjobs=8 $timed" ;;
 	seq-1m) lead=io window=0.1; args="$small --rw=write --bs=1m --ioengine=libaio --iodepth=4" ;;
-	# the last 64 MiB of writes are not what is read, so staging does not serve it
-	read-dirty-j8) write_region 0 128; args="$on --rw=randread --bs=4k --ioengine=psync --numjobs=8 --size=64m $timed" ;;
+	# of extents of a block, so that the journal judges each read
+	read-dirty-j8) write_blocks; args="$on --rw=randread --bs=4k --ioengine=psync --numjobs=8 --size=64m $timed" ;;
 	read-clean-j8) args="$on --rw=randread --bs=4k --ioengine=psync --numjobs=8 --size=64m $timed" ;;
+	# the last 64 MiB of writes are not what is read, so staging does not serve it
 	read-mixed-j8) write_region 64 128; args="$on --rw=randread --bs=4k --ioengine=psync --numjobs=8 --size=128m $timed" ;;
 	mixed-70-30-j8) write_region 0 128; args="$on --rw=randrw --rwmixread=70 --bs=4k --ioengine=psync --numjobs=8 --size=64m $timed" ;;
 	sustained-j8 | sustained-zipf-j8 | sustained-seq)

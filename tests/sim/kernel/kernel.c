@@ -106,6 +106,7 @@ static void delayed_fire(struct simk_timer *t)
 
 static void delayed_arm(struct delayed_work *d, unsigned long ticks)
 {
+	d->kicked = !ticks;
 	if (!ticks) {
 		work_queue(&d->work);
 		return;
@@ -136,9 +137,11 @@ static bool work_take_back(struct work_struct *work)
 
 bool mod_delayed_work(struct workqueue_struct *wq, struct delayed_work *d, unsigned long ticks)
 {
-	bool was = work_take_back(&d->work) || d->timer.armed;
+	bool due = work_take_back(&d->work), was = due || d->timer.armed;
 
 	(void)wq;
+	if (due && d->kicked && ticks)
+		simk_fail("P5 late: work that somebody asked for at once is put off by a timer");
 	simk_timer_cancel(&d->timer);
 	delayed_arm(d, ticks);
 	simk_preempt();

@@ -22,6 +22,7 @@ struct work_struct {
 struct delayed_work {
 	struct work_struct work;
 	struct simk_timer timer;
+	bool kicked;			/* it is queued because somebody asked for it at once */
 };
 
 struct workqueue_struct { const char *name; };
