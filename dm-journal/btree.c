@@ -160,29 +160,25 @@ static void jbt_node_put(struct jbt_pool *p, struct jbt_node *n)
 }
 
 /* The last slot whose key is not above @key, or -1. */
-static int jbt_search(const struct jbt_node *n, __u64 key)
+static __always_inline int jbt_search(const struct jbt_node *n, __u64 key)
 {
-	unsigned int low = 0, high = n->nr;
+	unsigned int found = 0, step;
 
-	while (low < high) {
-		unsigned int mid = (low + high) / 2;
-
-		if (n->e[mid].key <= key)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return (int)low - 1;
+#pragma GCC unroll 6
+	for (step = (JBT_FAN + 1) / 2; step; step /= 2)
+		if (found + step <= n->nr && n->e[found + step - 1].key <= key)
+			found += step;
+	return (int)found - 1;
 }
 
-bool jbt_seek(const struct jbt *t, struct jbt_cursor *c, __u64 key)
+void jbt_seek(const struct jbt *t, struct jbt_cursor *c, __u64 key)
 {
 	struct jbt_node *n = t->root;
 	unsigned int level = t->depth;
 
 	if (!n) {
 		c->slot[0] = -1;
-		return false;
+		return;
 	}
 	key |= (1ull << JBT_KEY_SHIFT) - 1;
 	while (level--) {
@@ -194,7 +190,26 @@ bool jbt_seek(const struct jbt *t, struct jbt_cursor *c, __u64 key)
 			c->slot[level] = 0;
 		n = jbt_child(n, c->slot[level]);
 	}
-	return true;
+}
+
+struct jbt_node *jbt_leaf(const struct jbt *t, __u64 key, int *slot, __u64 *above)
+{
+	struct jbt_node *n = t->root;
+	unsigned int level;
+
+	if (!n)
+		return NULL;
+	key |= (1ull << JBT_KEY_SHIFT) - 1;
+	*above = ~0ull;
+	for (level = t->depth - 1; level; level--) {
+		int at = max(jbt_search(n, key), 0);
+
+		if (at + 1 < (int)n->nr)
+			*above = n->e[at + 1].key;
+		n = jbt_child(n, at);
+	}
+	*slot = jbt_search(n, key);
+	return n;
 }
 
 bool jbt_step(const struct jbt *t, struct jbt_cursor *c, int dir)
@@ -227,6 +242,14 @@ static void jbt_insert_at(struct jbt_node *n, unsigned int slot, struct jbt_entr
 	jbt_move(n, slot + 1, n, slot, n->nr - slot);
 	n->e[slot] = e;
 	n->nr++;
+}
+
+bool jbt_leaf_put(struct jbt_node *leaf, int slot, struct jbt_entry e)
+{
+	if (leaf->nr == JBT_FAN)
+		return false;
+	jbt_insert_at(leaf, slot + 1, e);
+	return true;
 }
 
 /*

@@ -71,10 +71,10 @@ void jbt_pool_return(struct jbt_pool *p, long nodes);	/* of a promise; below 0: 
 
 /*
  * The last entry whose key is not above @key, as far as the leaf where @key
- * belongs has one: else slot[0] is -1 and jbt_step() finds the neighbours.
- * False: the tree is empty, and neither does jbt_step() find any.
+ * belongs has one: else slot[0] is -1 and jbt_step() finds the neighbours, if
+ * there are any. In an empty tree no node[] is set.
  */
-bool jbt_seek(const struct jbt *t, struct jbt_cursor *c, __u64 key);
+void jbt_seek(const struct jbt *t, struct jbt_cursor *c, __u64 key);
 
 /* To the next (@dir 1) or the former (-1) entry. False: none; the cursor stays. */
 bool jbt_step(const struct jbt *t, struct jbt_cursor *c, int dir);
@@ -87,6 +87,15 @@ void jbt_put(struct jbt *t, struct jbt_cursor *c, struct jbt_entry e);
 
 /* Remove @count entries from the cursor on, all in its leaf. Ends the cursor. */
 void jbt_del(struct jbt *t, struct jbt_cursor *c, unsigned int count);
+
+/*
+ * The leaf where @key belongs, without the way there; NULL: the tree is empty. In @slot its last entry whose
+ * key is not above @key, or -1; in @above a key that no entry of a later leaf is below.
+ */
+struct jbt_node *jbt_leaf(const struct jbt *t, __u64 key, int *slot, __u64 *above);
+
+/* Insert @e behind @slot of @leaf, where it belongs by its key. False: the leaf is full. */
+bool jbt_leaf_put(struct jbt_node *leaf, int slot, struct jbt_entry e);
 
 /* Free all nodes of the tree that @root was the root of. May sleep. */
 void jbt_free(struct jbt_pool *p, struct jbt_node *root, unsigned int depth);

@@ -341,7 +341,7 @@ void journal_kick_commit(struct journal *j)
 	kthread_queue_work(j->commit_worker, &j->commit_work);
 }
 
-/* Nothing acknowledged stays only in memory for longer than autocommit_ms. */
+/* What was acknowledged is on its way to the log after autocommit_ms at most. */
 void journal_autocommit_work(struct work_struct *work)
 {
 	struct journal *j = container_of(to_delayed_work(work), struct journal,

@@ -149,36 +149,44 @@ static void shard_carve(struct jshard *sh, const struct jrun *new)
 }
 
 /*
- * Put @new, whose start the cursor is at, between two entries or in the place of just one that is older, if it
- * joins neither neighbour: so it is with most random writes. False: it is not so, or a neighbour is in another
- * leaf, and nothing has happened.
+ * Put @new between two entries or in the place of just one that is older, if it joins neither neighbour: so it is
+ * with most random writes. False: it is not so, or one leaf does not tell, and nothing has happened.
  */
-static noinline bool shard_fill_alone(struct jshard *sh, struct jbt_cursor *c,
-				      const struct jrun *new)
+static bool shard_fill_alone(struct jshard *sh, const struct jrun *new)
 {
-	int slot = c->slot[0];
+	struct jbt_node *leaf;
+	struct jbt_entry *e;
 	struct jrun old, near;
-	__u64 from, to;
+	__u64 above, from, to;
+	int slot;
 
-	if (slot < 0 || slot + 1 >= (int)c->node[0]->nr)
+	leaf = jbt_leaf(&sh->tree, new->home << KEY_HOME_SHIFT, &slot, &above);
+	if (!leaf || slot < 0)
 		return false;
-	near = run_of(jbt_at(c) + 1);
-	if (near.home < new->end || run_joins(new, &near))
-		return false;
-	old = run_of(jbt_at(c));
-	if (old.end <= new->home) {
-		if (run_joins(&old, new))
+	e = &leaf->e[slot];
+	if (slot + 1 < (int)leaf->nr) {
+		near = run_of(e + 1);
+		if (near.home < new->end || run_joins(new, &near))
 			return false;
-		shard_put(sh, c, new);
+	} else if (above >> KEY_HOME_SHIFT <= new->end) {
+		return false;
+	}
+	old = run_of(e);
+	if (old.end <= new->home) {
+		if (run_joins(&old, new) || !jbt_leaf_put(leaf, slot, entry_of(new)))
+			return false;
+		shard_count(sh, new, 1);
 		return true;
 	}
-	if (!slot || old.home != new->home || old.end != new->end || !run_hides(new, &old, &from, &to) ||
-	    to - from != new->end - new->home)
+	if (!slot || old.home != new->home || old.end != new->end ||
+	    !run_hides(new, &old, &from, &to) || to - from != new->end - new->home)
 		return false;
-	near = run_of(jbt_at(c) - 1);
+	near = run_of(e - 1);
 	if (run_joins(&near, new))
 		return false;
-	shard_set(sh, c, &old, new);
+	*e = entry_of(new);
+	shard_count(sh, &old, -1);
+	shard_count(sh, new, 1);
 	return true;
 }
 
@@ -210,24 +218,25 @@ static void shard_fill_gap(struct jshard *sh, struct jbt_cursor *c, struct jrun 
 }
 
 /*
- * Put @new, whose start the cursor is at, where no newer entry is. What it hides is taken out first; most
- * writes hide nothing.
+ * Put @new where no newer entry is. What it hides is taken out first; most writes hide nothing. Not inlined:
+ * its caller would pay for these cursors, which the kernel has its compiler set to zero.
  */
-static noinline void shard_fill(struct jshard *sh, struct jbt_cursor *c, const struct jrun *new)
+static noinline void shard_fill(struct jshard *sh, const struct jrun *new)
 {
-	struct jbt_cursor before, after;
+	struct jbt_cursor c, before, after;
 	struct jrun left, right, part;
 	__u64 at = new->home;
 	bool carved = false;
 
-	for (;;) {
+	while (at < new->end) {
 		bool has_left, has_right;
 
-		before = *c;
-		has_left = c->slot[0] >= 0 || jbt_step(&sh->tree, &before, -1);
+		shard_seek(sh, &c, at);
+		before = c;
+		has_left = c.slot[0] >= 0 || jbt_step(&sh->tree, &before, -1);
 		if (has_left)
 			left = run_of(jbt_at(&before));
-		after = *c;
+		after = c;
 		has_right = jbt_step(&sh->tree, &after, 1);
 		if (has_right)
 			right = run_of(jbt_at(&after));
@@ -239,13 +248,10 @@ static noinline void shard_fill(struct jshard *sh, struct jbt_cursor *c, const s
 		} else {
 			part = run_cut(new, at, has_right ? min(new->end, right.home) : new->end);
 			at = part.end;
-			shard_fill_gap(sh, c, part,
+			shard_fill_gap(sh, &c, part,
 				       &before, has_left && run_joins(&left, &part) ? &left : NULL,
 				       &after, has_right && run_joins(&part, &right) ? &right : NULL);
 		}
-		if (at >= new->end)
-			return;
-		shard_seek(sh, c, at);
 	}
 }
 
@@ -377,7 +383,6 @@ void jindex_insert(struct jindex *ix, const struct jmap *m)
 	};
 	__u64 end = m->home.v + m->len, newest = m->pos.v;
 	long left = jindex_need(m->len);
-	struct jbt_cursor c;
 
 	if (m->kind == JFMT_DATA)
 		newest += m->len;
@@ -396,9 +401,8 @@ void jindex_insert(struct jindex *ix, const struct jmap *m)
 		spin_lock(&sh->lock);
 		taken = sh->tree.taken;
 		sh->newest = max(sh->newest, newest);
-		shard_seek(sh, &c, part.home);
-		if (!shard_fill_alone(sh, &c, &part))
-			shard_fill(sh, &c, &part);
+		if (!shard_fill_alone(sh, &part))
+			shard_fill(sh, &part);
 		left -= sh->tree.taken - taken;
 		spin_unlock(&sh->lock);
 		if (part.kind == JFMT_DATA)

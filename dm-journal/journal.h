@@ -109,6 +109,7 @@ struct jrec {
 	unsigned long	opened;		/* jiffies */
 	struct jpos	pos;
 	u32		len;		/* sectors handed out so far [lock] */
+	u32		limit;		/* of len */
 	u32		flags;		/* JFMT_RECORD_* [lock] */
 	u32		weight;		/* of its extents [lock] */
 	u32		desc;		/* offset of the last descriptor, sectors [lock] */
@@ -234,7 +235,7 @@ struct journal {
 	struct jrec	rec[JOURNAL_RECS];	/* at seq % JOURNAL_RECS */
 	/* bios that wait: for a commit in order of their targets, else of arrival [lock] */
 	struct list_head deferred;	/* for space */
-	unsigned int	nr_deferred;
+	unsigned int	nr_deferred;		/* and the one that is just tried */
 	struct list_head commit_waiters;	/* for durable.seq to reach their target */
 	unsigned int	nr_waiting;		/* of them */
 	struct list_head home_waiters;		/* for tail.seq to reach their target */
@@ -376,11 +377,15 @@ bool space_take(struct journal *j, struct jsec home, u32 len, enum jfmt_kind kin
 bool space_close(struct journal *j);		/* close the open record; true: no copies are under way */
 /*
  * The slot's copy is done; without lock, may submit the record. Not for a caller under a plug, which would keep
- * the log write for a while, when others wait for a commit, unless he @waits for this one himself.
+ * the log write for a while, when others wait for one, unless he @waits for this one himself.
  */
 void space_put(struct jslot *slot, bool waits);
 u32 space_weight(u32 len);			/* index entries that an extent is worth */
-u64 space_used(const struct journal *j);	/* sectors of the area that are not free */
+/* sectors of the area that are not free */
+static inline u64 space_used(const struct journal *j)
+{
+	return j->head.v - j->free_to.v;
+}
 
 /* write.c: W. map() context; bio may be completed on return. */
 void journal_write(struct journal *j, struct bio *bio);

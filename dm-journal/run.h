@@ -79,7 +79,7 @@ static inline struct jrun run_cut(const struct jrun *r, __u64 home, __u64 end)
 	return part;
 }
 
-/* Are they one run, @b right behind @a? Seldom, and that is soon told. */
+/* Are they one run, @b right behind @a? The test that most fail is the first. */
 static inline bool run_joins(const struct jrun *a, const struct jrun *b)
 {
 	if (a->end != b->home || !(a->end % REGION) || a->kind != b->kind)

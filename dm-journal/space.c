@@ -14,11 +14,6 @@
 
 #include "journal.h"
 
-u64 space_used(const struct journal *j)
-{
-	return j->head.v - j->free_to.v;
-}
-
 u32 space_weight(u32 len)
 {
 	return 1 + len / 8192;
@@ -75,6 +70,7 @@ static struct jrec *space_open(struct journal *j, u32 payload)
 	rec->opened = jiffies;
 	rec->pos = pos;
 	rec->len = j->geo.unit;
+	rec->limit = min_t(u64, j->geo.record_max, jring_left(&j->geo, pos));
 	rec->flags = 0;
 	rec->weight = 0;
 	rec->nr_desc = 0;
@@ -102,13 +98,20 @@ bool space_close(struct journal *j)
 	return atomic_dec_and_test(&rec->writers);
 }
 
+/* Does anybody wait for a log write to end? As it was a moment ago. */
+static bool space_is_awaited(struct journal *j)
+{
+	return READ_ONCE(j->nr_waiting) || READ_ONCE(j->nr_deferred) ||
+	       wq_has_sleeper(&j->idle_wait);
+}
+
 void space_put(struct jslot *slot, bool waits)
 {
 	struct journal *j = slot->rec->j;
 
 	if (!atomic_dec_and_test(&slot->rec->writers) && !slot->ready)
 		return;
-	if (waits || !current->plug || !READ_ONCE(j->nr_waiting))
+	if (waits || !current->plug || !space_is_awaited(j))
 		journal_commit(j);
 	else
 		journal_kick_commit(j);
@@ -134,7 +137,7 @@ bool space_take(struct journal *j, struct jsec home, u32 len, enum jfmt_kind kin
 					       jgeo_header_extents(&j->geo));
 		at = new_desc ? jround_unit(&j->geo, rec->len) + j->geo.unit : rec->len;
 		end = jround_unit(&j->geo, at + payload);
-		if (end > j->geo.record_max || end > jring_left(&j->geo, rec->pos) ||
+		if (end > rec->limit ||
 		    rec->weight + space_weight(len) > JOURNAL_WEIGHT) {
 			slot->ready = space_close(j);
 			rec = NULL;

@@ -239,9 +239,10 @@ static int journal_map(struct dm_target *ti, struct bio *bio)
 
 static int journal_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
 {
-	struct journal *j = ((struct journal_table *)ti->private)->j;
-
-	return journal_read_end(j, bio, *error);
+	/* only what is read from the log holds one */
+	if (jbio_of(bio)->pin < 0)
+		return DM_ENDIO_DONE;
+	return journal_read_end(((struct journal_table *)ti->private)->j, bio, *error);
 }
 
 static void journal_sum_stats(struct journal *j, struct jstats *sum)

@@ -222,12 +222,13 @@ void journal_defer(struct journal *j, struct bio *bio)
 {
 	bool first;
 
+	/* whoever is not the first is served behind him, by whom he has called */
 	spin_lock_irq(&j->lock);
 	list_add_tail(&jbio_of(bio)->list, &j->deferred);
 	first = !j->nr_deferred++;
+	trace_journal_defer(j, bio);
 	spin_unlock_irq(&j->lock);
 	this_cpu_inc(j->stats->deferred);
-	trace_journal_defer(j, bio);
 	if (first)
 		journal_kick_admission(j);
 }

@@ -7,11 +7,6 @@
 #include "one_task.h"
 #include "throttle_load.h"
 
-u64 space_used(const struct journal *j)
-{
-	return j->head.v - j->free_to.v;
-}
-
 bool journal_is_home(const struct journal *j, u64 seq)
 {
 	return true;
