@@ -229,7 +229,11 @@ start_udev() {
 vm_clean() {
 	local job mount name left
 	for job in "${VM_JOBS[@]}"; do
-		kill "$job" 2>/dev/null || :
+		# a signal is lost between the shell's fork and its exec
+		until ended "$job"; do
+			kill "$job" 2>/dev/null || :
+			wait_for 1 ended "$job" > /dev/null || :
+		done
 		wait "$job" 2>/dev/null || :
 	done
 	while read -r _ mount _; do
