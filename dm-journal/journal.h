@@ -425,8 +425,7 @@ int journal_commit_all(struct journal *j, long timeout);
 
 /* read.c: R. */
 int journal_read(struct journal *j, struct bio *bio);		/* map() context; DM_MAPIO_* */
-int journal_read_end(struct journal *j, struct bio *bio, blk_status_t status); /* end_io; DM_ENDIO_* */
-void journal_read_unpin(struct journal *j, struct jbio *b);	/* any context */
+int journal_read_end(struct journal *j, struct bio *bio, blk_status_t status); /* end_io, with a pin; DM_ENDIO_* */
 void journal_pins_init(struct journal_pins *p);
 void journal_pins_drain(struct journal_pins *p);	/* may sleep */
 

@@ -176,6 +176,12 @@ static void read_work(struct work_struct *work)
 	journal_end(bio, status);
 }
 
+static void read_unpin(struct journal *j, struct jbio *b)
+{
+	pin_put(&j->pins, b->pin);				/* R6 */
+	b->pin = -1;
+}
+
 /* R1-R4 */
 int journal_read(struct journal *j, struct bio *bio)
 {
@@ -194,7 +200,7 @@ again:
 	trace_journal_read(j, m);
 
 	if (!m->mapped) {					/* R2 */
-		journal_read_unpin(j, b);
+		read_unpin(j, b);
 		bio_set_dev(bio, j->home);
 		bio->bi_iter.bi_sector = home.v;
 		return DM_MAPIO_REMAPPED;
@@ -228,13 +234,6 @@ again:
 	return DM_MAPIO_REMAPPED;
 }
 
-void journal_read_unpin(struct journal *j, struct jbio *b)
-{
-	if (b->pin >= 0)
-		pin_put(&j->pins, b->pin);			/* R6 */
-	b->pin = -1;
-}
-
 int journal_read_end(struct journal *j, struct bio *bio, blk_status_t status)
 {
 	struct jbio *b = jbio_of(bio);
@@ -245,6 +244,6 @@ int journal_read_end(struct journal *j, struct bio *bio, blk_status_t status)
 		queue_work(j->read_wq, &b->work);
 		return DM_ENDIO_INCOMPLETE;
 	}
-	journal_read_unpin(j, b);
+	read_unpin(j, b);
 	return DM_ENDIO_DONE;
 }

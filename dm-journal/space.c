@@ -137,8 +137,7 @@ bool space_take(struct journal *j, struct jsec home, u32 len, enum jfmt_kind kin
 					       jgeo_header_extents(&j->geo));
 		at = new_desc ? jround_unit(&j->geo, rec->len) + j->geo.unit : rec->len;
 		end = jround_unit(&j->geo, at + payload);
-		if (end > rec->limit ||
-		    rec->weight + space_weight(len) > JOURNAL_WEIGHT) {
+		if (end > rec->limit || rec->weight + space_weight(len) > JOURNAL_WEIGHT) {
 			slot->ready = space_close(j);
 			rec = NULL;
 		} else if (!space_room(j, rec->seq, jpos_add(rec->pos, end))) {

@@ -239,7 +239,7 @@ static int journal_map(struct dm_target *ti, struct bio *bio)
 
 static int journal_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
 {
-	/* only what is read from the log holds one */
+	/* a write, or a read that went to the home: no pin, nothing to judge */
 	if (jbio_of(bio)->pin < 0)
 		return DM_ENDIO_DONE;
 	return journal_read_end(((struct journal_table *)ti->private)->j, bio, *error);
